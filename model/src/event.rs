@@ -1,0 +1,263 @@
+//! Events: what happened, immutable and chained. Payloads hold ids and small scalars, never an address or a secret.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use crate::entitlement::{EntitlementKey, EntitlementValue};
+use crate::identity::{EventId, Facet, GroupId, Position, RunId, SourceName, UserId};
+use crate::instant::{self, Instant};
+use crate::observation::ObservedGroup;
+
+/// The version under which today's payloads are written.
+pub const SCHEMA_VERSION: i32 = 1;
+
+/// One thing that happened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    UserCreated(UserCreated),
+    UserProfileChanged(UserProfileChanged),
+    GroupCreated(GroupCreated),
+    MembershipChanged(MembershipChanged),
+    MembershipRemovalBlocked(RemovalBlocked),
+    EntitlementChanged(EntitlementChanged),
+}
+
+/// Users became known.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UserCreated {
+    pub users: Vec<UserId>,
+}
+
+/// Parts of a user's profile changed. The values stand in the profile alone, so that they can be erased.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UserProfileChanged {
+    pub user: UserId,
+    pub fields: BTreeSet<ProfileField>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ProfileField {
+    Email,
+    Sub,
+    Claims,
+}
+
+/// A group became known.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GroupCreated {
+    pub group: GroupId,
+    pub name: String,
+    /// The source that manages it; none for the system groups.
+    pub managed_by: Option<SourceName>,
+    /// The directory's own immutable id.
+    pub external_id: Option<String>,
+    pub facet: Option<Facet>,
+    pub resource_id: Option<String>,
+}
+
+/// Memberships of one group began and ended, all of one source.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MembershipChanged {
+    pub group: GroupId,
+    pub source: SourceName,
+    pub added: Vec<UserId>,
+    pub removed: Vec<UserId>,
+}
+
+/// A removal that a source asked for is not made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RemovalBlocked {
+    pub group: GroupId,
+    pub user: UserId,
+    pub source: SourceName,
+    pub reason: String,
+}
+
+/// What a backend states about a user changed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EntitlementChanged {
+    pub user: UserId,
+    pub source: SourceName,
+    pub changes: BTreeMap<EntitlementKey, EntitlementChange>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EntitlementChange {
+    pub before: Option<EntitlementValue>,
+    pub after: Option<EntitlementValue>,
+}
+
+/// Who caused an event.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Cause {
+    /// `source:<name>`, `key:<name>`, `operator` or `system`.
+    pub actor: String,
+    pub source: Option<SourceName>,
+    pub run_id: Option<RunId>,
+    /// The request that led here.
+    pub correlation_id: Option<String>,
+    pub causation_id: Option<EventId>,
+}
+
+/// An event in its place in the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recorded {
+    pub position: Position,
+    pub event_id: EventId,
+    pub cause: Cause,
+    /// When it happened, by the clock of whoever saw it.
+    pub occurred_at: Instant,
+    /// When it was written.
+    pub recorded_at: Instant,
+    pub event: Event,
+}
+
+/// The digest of an event and, through the one before, of all before it.
+pub type Digest = [u8; 32];
+
+/// The digest before the first event.
+pub const GENESIS: Digest = [0; 32];
+
+/// Why a stored event can't be read.
+#[derive(Debug, thiserror::Error)]
+pub enum DecodeError {
+    #[error("unknown event type {event_type:?} in schema version {schema_version}")]
+    Unknown { event_type: String, schema_version: i32 },
+    #[error("the payload of a {event_type} does not fit its type")]
+    Payload { event_type: String, source: serde_json::Error },
+}
+
+impl Event {
+    #[must_use]
+    pub fn users_created(users: Vec<UserId>) -> Self {
+        Event::UserCreated(UserCreated { users })
+    }
+
+    #[must_use]
+    pub fn group_created(group: GroupId, observed: &ObservedGroup, source: &SourceName) -> Self {
+        let (managed_by, external_id, facet, resource_id) = match observed {
+            ObservedGroup::System(_) => (None, None, None, None),
+            ObservedGroup::Directory { external_id, .. } => (Some(source.clone()), external_id.clone(), None, None),
+            ObservedGroup::Resource { facet, resource_id, .. } => {
+                (Some(source.clone()), None, Some(facet.clone()), Some(resource_id.clone()))
+            }
+        };
+        let name = observed.name().to_owned();
+        Event::GroupCreated(GroupCreated { group, name, managed_by, external_id, facet, resource_id })
+    }
+
+    #[must_use]
+    pub fn memberships_changed(group: GroupId, source: &SourceName, added: Vec<UserId>, removed: Vec<UserId>) -> Self {
+        Event::MembershipChanged(MembershipChanged { group, source: source.clone(), added, removed })
+    }
+
+    #[must_use]
+    pub fn entitlements_changed(
+        user: UserId,
+        source: &SourceName,
+        changes: BTreeMap<EntitlementKey, EntitlementChange>,
+    ) -> Self {
+        Event::EntitlementChanged(EntitlementChanged { user, source: source.clone(), changes })
+    }
+
+    /// The type under which it stands in the log.
+    #[must_use]
+    pub fn event_type(&self) -> &'static str {
+        match self {
+            Event::UserCreated(_) => "user.created",
+            Event::UserProfileChanged(_) => "user.profile_changed",
+            Event::GroupCreated(_) => "group.created",
+            Event::MembershipChanged(_) => "membership.changed",
+            Event::MembershipRemovalBlocked(_) => "membership.removal_blocked",
+            Event::EntitlementChanged(_) => "entitlement.changed",
+        }
+    }
+
+    /// What it is about: a category and an id within it. Users that were created together have no stream of their own.
+    #[must_use]
+    pub fn stream(&self) -> (&'static str, String) {
+        match self {
+            Event::UserCreated(event) => match event.users.as_slice() {
+                [user] => ("user", user.to_string()),
+                _ => ("user", String::new()),
+            },
+            Event::UserProfileChanged(event) => ("user", event.user.to_string()),
+            Event::EntitlementChanged(event) => ("user", event.user.to_string()),
+            Event::GroupCreated(event) => ("group", event.group.to_string()),
+            Event::MembershipChanged(event) => ("group", event.group.to_string()),
+            Event::MembershipRemovalBlocked(event) => ("group", event.group.to_string()),
+        }
+    }
+
+    /// The payload as it is stored and hashed: compact JSON, fields in the order of the type.
+    #[must_use]
+    pub fn payload(&self) -> String {
+        let text = match self {
+            Event::UserCreated(event) => serde_json::to_string(event),
+            Event::UserProfileChanged(event) => serde_json::to_string(event),
+            Event::GroupCreated(event) => serde_json::to_string(event),
+            Event::MembershipChanged(event) => serde_json::to_string(event),
+            Event::MembershipRemovalBlocked(event) => serde_json::to_string(event),
+            Event::EntitlementChanged(event) => serde_json::to_string(event),
+        };
+        text.expect("invariant: a payload has string keys and plain values")
+    }
+
+    /// Reads a stored payload of any version that was ever written.
+    ///
+    /// # Errors
+    /// When the type or version is unknown, or the payload does not fit.
+    pub fn decode(event_type: &str, schema_version: i32, payload: &str) -> Result<Self, DecodeError> {
+        let read = match (event_type, schema_version) {
+            ("user.created", 1) => serde_json::from_str(payload).map(Event::UserCreated),
+            ("user.profile_changed", 1) => serde_json::from_str(payload).map(Event::UserProfileChanged),
+            ("group.created", 1) => serde_json::from_str(payload).map(Event::GroupCreated),
+            ("membership.changed", 1) => serde_json::from_str(payload).map(Event::MembershipChanged),
+            ("membership.removal_blocked", 1) => serde_json::from_str(payload).map(Event::MembershipRemovalBlocked),
+            ("entitlement.changed", 1) => serde_json::from_str(payload).map(Event::EntitlementChanged),
+            _ => return Err(DecodeError::Unknown { event_type: event_type.to_owned(), schema_version }),
+        };
+        read.map_err(|source| DecodeError::Payload { event_type: event_type.to_owned(), source })
+    }
+}
+
+impl Recorded {
+    /// The digest of this event after `previous`: over the typed event, not over stored bytes, which a database may rewrite.
+    #[must_use]
+    pub fn digest(&self, previous: &Digest) -> Digest {
+        let Recorded { position, event_id, cause, occurred_at, recorded_at, event } = self;
+        let Cause { actor, source, run_id, correlation_id, causation_id } = cause;
+        let mut digest = Sha256::new();
+        digest.update(previous);
+        let mut field = |text: &str| {
+            digest.update((text.len() as u64).to_be_bytes());
+            digest.update(text.as_bytes());
+        };
+        field(&position.to_string());
+        field(&event_id.to_string());
+        field(event.event_type());
+        field(&SCHEMA_VERSION.to_string());
+        field(actor);
+        field(source.as_ref().map_or("", SourceName::as_str));
+        field(&run_id.map(|id| id.to_string()).unwrap_or_default());
+        field(correlation_id.as_deref().unwrap_or_default());
+        field(&causation_id.map(|id| id.to_string()).unwrap_or_default());
+        field(&instant::written(*occurred_at));
+        field(&instant::written(*recorded_at));
+        field(&event.payload());
+        digest.finalize().into()
+    }
+}
+
+#[cfg(test)]
+mod tests;

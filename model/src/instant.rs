@@ -1,0 +1,46 @@
+//! Instants: UTC, in whole microseconds, because both stores keep exactly that.
+
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+
+/// A point in time, in UTC.
+pub type Instant = DateTime<Utc>;
+
+/// Cuts an instant to whole microseconds, so that what is written is what is read back.
+#[must_use]
+pub fn to_micros(at: Instant) -> Instant {
+    DateTime::from_timestamp_micros(at.timestamp_micros()).unwrap_or(at)
+}
+
+/// The one written form: `2026-11-22T10:00:00.000000Z`.
+#[must_use]
+pub fn written(at: Instant) -> String {
+    at.to_rfc3339_opts(SecondsFormat::Micros, true)
+}
+
+/// When an observation counts as begun: now, but always after `latest`, the newest beginning known to the store.
+///
+/// A clock that moved backwards, or a replica whose clock runs behind, would otherwise have its fresh answers
+/// refused as old ones.
+#[must_use]
+pub fn begin_after(now: Instant, latest: Option<Instant>) -> Instant {
+    let now = to_micros(now);
+    match latest {
+        Some(latest) if latest >= now => latest + TimeDelta::microseconds(1),
+        _ => now,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_that_moved_backwards_still_begins_after_what_is_known() {
+        // S21
+        let now = DateTime::from_timestamp_micros(1_000_000).expect("in range");
+        let later = now + TimeDelta::hours(1);
+        assert!(begin_after(now, Some(later)) > later);
+        assert_eq!(begin_after(later, Some(now)), later);
+        assert_eq!(begin_after(now, None), now);
+    }
+}

@@ -1,0 +1,24 @@
+//! The pure core of entitled: what is known, what is wanted, and what follows from the two.
+//!
+//! Everything here is total and deterministic: no I/O, no clock, no randomness. Instants and new ids come in as
+//! parameters. Read in the order of the data:
+//!
+//! [`observation`] (what a source said) → [`desired`] (what should be stored) → [`diff`](mod@diff) (against what is
+//! stored) → [`plan`] (guarded, hashed) → [`event`] (what happened, chained) → [`projection`] (rows that follow).
+
+pub mod desired;
+pub mod diff;
+pub mod entitlement;
+pub mod event;
+pub mod identity;
+pub mod instant;
+pub mod observation;
+pub mod outcome;
+pub mod plan;
+pub mod projection;
+
+pub use entitlement::{EntitlementKey, EntitlementValue, MapRule};
+pub use identity::{EmailAddress, EmailKey, EventId, Facet, GroupId, GroupName, Position, RunId, SourceName, Subject, UserId};
+pub use instant::Instant;
+pub use observation::{ErrorClass, Failure, Said};
+pub use outcome::{Outcome, Trigger};

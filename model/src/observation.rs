@@ -1,0 +1,224 @@
+//! What a source said, with "empty", "silent" and "failed" kept apart by type.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::entitlement::Entitlements;
+use crate::identity::{EmailAddress, Facet, GroupId, GroupName, UserId};
+
+/// An answer: known (perhaps to be empty), or given without a word about what was asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Said<T> {
+    Known(T),
+    Absent,
+}
+
+/// The class of a failure, as it stands in outcomes, metrics and reports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ErrorClass {
+    Timeout,
+    Connect,
+    #[serde(rename = "http_5xx")]
+    Http5xx,
+    RateLimited,
+    Unauthorized,
+    Forbidden,
+    Malformed,
+    Incomplete,
+    /// A user lacks a claim that the question needs; no call was made.
+    MissingClaim,
+}
+
+impl ErrorClass {
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            ErrorClass::Timeout => "timeout",
+            ErrorClass::Connect => "connect",
+            ErrorClass::Http5xx => "http_5xx",
+            ErrorClass::RateLimited => "rate_limited",
+            ErrorClass::Unauthorized => "unauthorized",
+            ErrorClass::Forbidden => "forbidden",
+            ErrorClass::Malformed => "malformed",
+            ErrorClass::Incomplete => "incomplete",
+            ErrorClass::MissingClaim => "missing_claim",
+        }
+    }
+}
+
+impl fmt::Display for ErrorClass {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A classified failure of a source. Its message names settings and parts of the answer, never a person.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{class}: {message}")]
+pub struct Failure {
+    pub class: ErrorClass,
+    pub message: String,
+    /// Whether asking again soon can help; decided where the failure is born.
+    pub retry: Retry,
+}
+
+/// Whether, and when, the same question is worth asking again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Retry {
+    Never,
+    Soon,
+    /// The source named a pause (`Retry-After`).
+    After(Duration),
+}
+
+impl Failure {
+    /// A failure that asking again will not mend.
+    #[must_use]
+    pub fn new(class: ErrorClass, message: impl Into<String>) -> Self {
+        Self { class, message: message.into(), retry: Retry::Never }
+    }
+
+    #[must_use]
+    pub fn retry(self, retry: Retry) -> Self {
+        Self { retry, ..self }
+    }
+}
+
+/// What may be concluded about one user's stored memberships from an answer about that user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Coverage {
+    /// The answer lists all of the user's groups of this source.
+    Everything,
+    /// The answer speaks only of these facets; groups of others are untouched.
+    Facets(BTreeSet<Facet>),
+}
+
+impl Coverage {
+    /// Whether a stored membership in a group of `facet` (none for a directory's group) may be removed for being unlisted.
+    #[must_use]
+    pub fn covers(&self, facet: Option<&Facet>) -> bool {
+        match self {
+            Coverage::Everything => true,
+            Coverage::Facets(facets) => facet.is_some_and(|facet| facets.contains(facet)),
+        }
+    }
+}
+
+/// Where a group that a source speaks of comes from.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ObservedGroup {
+    /// One of the two system groups, by a mapping in the configuration.
+    System(SystemGroup),
+    /// A directory's group: its name, and the directory's own immutable id where it gives one.
+    Directory { name: GroupName, external_id: Option<String> },
+    /// The holders of a facet on one resource.
+    Resource { name: GroupName, facet: Facet, resource_id: String },
+}
+
+impl ObservedGroup {
+    /// The name under which the store knows the group.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            ObservedGroup::System(group) => group.name(),
+            ObservedGroup::Directory { name, .. } | ObservedGroup::Resource { name, .. } => name.as_str(),
+        }
+    }
+}
+
+/// The seeded groups.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum SystemGroup {
+    Admin,
+    Everyone,
+}
+
+impl SystemGroup {
+    pub const ALL: [SystemGroup; 2] = [SystemGroup::Admin, SystemGroup::Everyone];
+
+    #[must_use]
+    pub fn id(self) -> GroupId {
+        match self {
+            SystemGroup::Admin => GroupId::ADMIN,
+            SystemGroup::Everyone => GroupId::EVERYONE,
+        }
+    }
+
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            SystemGroup::Admin => "Admin",
+            SystemGroup::Everyone => "Everyone",
+        }
+    }
+}
+
+/// What one user's answer said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UserAnswer {
+    pub groups: BTreeSet<ObservedGroup>,
+    pub coverage: Coverage,
+    /// `None` from a source that states no entitlements.
+    pub entitlements: Option<Entitlements>,
+    /// Whether the source knows such a user; one that it does not know has no groups there, and is never created for it.
+    pub present: bool,
+    /// Set when the answer itself asks to deny a login.
+    pub verdict: Option<Verdict>,
+}
+
+/// Why a source's answer asks to deny a login.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// The user has groups, and none within the required prefix.
+    NotInAllowedGroup,
+}
+
+impl Verdict {
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Verdict::NotInAllowedGroup => "not_in_allowed_group",
+        }
+    }
+}
+
+/// A user who was asked about, with the answer or the failure, and when the question began.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AskedUser {
+    pub user: UserId,
+    pub began_at: crate::Instant,
+    pub completed_at: crate::Instant,
+    pub answer: Result<UserAnswer, Failure>,
+}
+
+/// What a whole directory said.
+///
+/// Its list of groups was read to the end: a directory whose list failed is a [`Failure`], not a census.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Census {
+    /// People by folded address, each once; a member is an index into this list.
+    pub people: Vec<EmailAddress>,
+    pub groups: Vec<CensusGroup>,
+}
+
+/// One group of a census.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CensusGroup {
+    pub group: ObservedGroup,
+    /// Indices into [`Census::people`], ascending, each once.
+    pub members: Vec<u32>,
+    /// Why the members may be more than those read; removals in this group then wait.
+    pub incomplete: Option<Failure>,
+}
+
+/// What a source said in one run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Observation {
+    Users(Vec<AskedUser>),
+    Census { began_at: crate::Instant, completed_at: crate::Instant, census: Census },
+}

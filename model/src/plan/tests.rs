@@ -1,0 +1,224 @@
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use chrono::DateTime;
+use proptest::prelude::*;
+use uuid::Uuid;
+
+use super::*;
+use crate::desired::{Known, desired};
+use crate::identity::{EmailKey, GroupName};
+use crate::observation::*;
+
+const OPEN: Guard = Guard { max_removal_ratio: 1.0, max_removals: u64::MAX, min_memberships: 0 };
+
+fn user(n: u128) -> UserId {
+    UserId(Uuid::from_u128(n))
+}
+
+fn source() -> SourceName {
+    SourceName::stored("google_sync".into())
+}
+
+fn at() -> crate::Instant {
+    DateTime::from_timestamp_micros(1).expect("in range")
+}
+
+fn group(name: &str) -> ObservedGroup {
+    ObservedGroup::Directory { name: GroupName::parse(name).expect("valid"), external_id: None }
+}
+
+fn asked(n: u128, groups: &[&str], coverage: Coverage) -> AskedUser {
+    let groups = groups.iter().map(|name| group(name)).collect();
+    let answer = UserAnswer { groups, coverage, entitlements: None, present: true, verdict: None };
+    AskedUser { user: user(n), began_at: at(), completed_at: at(), answer: Ok(answer) }
+}
+
+/// Group `gN` has id N.
+fn known() -> Known {
+    let groups = (1..10).map(|n| (format!("g{n}"), GroupId(Uuid::from_u128(n)))).collect();
+    Known { groups, ..Known::default() }
+}
+
+fn pair(group: u128, member: u128) -> Pair {
+    (GroupId(Uuid::from_u128(group)), user(member))
+}
+
+fn taken(census: Census) -> Observation {
+    Observation::Census { began_at: at(), completed_at: at(), census }
+}
+
+fn new_ids() -> impl FnMut() -> Uuid {
+    let mut next = 1_000u128;
+    move || {
+        next += 1;
+        Uuid::from_u128(next)
+    }
+}
+
+fn planned(observation: &Observation, known: &Known, stored: &Stored, guard: &Guard) -> Plan {
+    plan(&source(), desired(observation, known, &mut new_ids()), stored, guard)
+}
+
+#[test]
+fn what_is_missing_is_created_and_what_is_unlisted_is_removed() {
+    // S2
+    let stored = Stored { pairs: vec![pair(1, 1), pair(2, 1)], ..Stored::default() };
+    let said = Observation::Users(vec![asked(1, &["g1", "g3"], Coverage::Everything)]);
+    let plan = planned(&said, &known(), &stored, &OPEN);
+    assert_eq!((plan.creates, plan.removes, plan.unchanged), (vec![pair(3, 1)], vec![pair(2, 1)], 1));
+}
+
+#[test]
+fn a_user_whose_answer_failed_keeps_everything_with_the_reason() {
+    // S15
+    let stored = Stored { pairs: vec![pair(1, 1), pair(1, 2)], ..Stored::default() };
+    let failed = AskedUser { answer: Err(Failure::new(ErrorClass::Timeout, "slow")), ..asked(2, &[], Coverage::Everything) };
+    let said = Observation::Users(vec![asked(1, &[], Coverage::Everything), failed]);
+    let plan = planned(&said, &known(), &stored, &OPEN);
+    assert_eq!(plan.removes, vec![pair(1, 1)]);
+    assert_eq!(plan.kept, vec![(pair(1, 2), KeepReason::Unread(ErrorClass::Timeout))]);
+}
+
+#[test]
+fn an_absent_facet_leaves_its_groups_alone() {
+    // S7
+    let facet = |permission: &str| Facet { resource_type: "maildomain".into(), permission: permission.into() };
+    let stored = Stored {
+        pairs: vec![pair(1, 1), pair(2, 1), pair(3, 1)],
+        facets: BTreeMap::from([(GroupId(Uuid::from_u128(1)), facet("admin")), (GroupId(Uuid::from_u128(2)), facet("read"))]),
+        ..Stored::default()
+    };
+    let said = Observation::Users(vec![asked(1, &[], Coverage::Facets(BTreeSet::from([facet("admin")])))]);
+    assert_eq!(planned(&said, &known(), &stored, &OPEN).removes, vec![pair(1, 1)]);
+}
+
+#[test]
+fn an_incomplete_group_may_grow_and_not_shrink() {
+    // G2
+    let stored = Stored { pairs: vec![pair(1, 1), pair(2, 1)], ..Stored::default() };
+    let users = HashMap::from([(EmailKey::fold("b@x.fr"), user(2))]);
+    let census = Census {
+        people: vec![EmailAddress::parse("B@x.fr").expect("valid")],
+        groups: vec![
+            CensusGroup { group: group("g1"), members: vec![0], incomplete: Some(Failure::new(ErrorClass::Incomplete, "2 of 3")) },
+            CensusGroup { group: group("g2"), members: vec![0], incomplete: None },
+        ],
+    };
+    let plan = planned(&taken(census), &Known { users, ..known() }, &stored, &OPEN);
+    assert_eq!(plan.creates, vec![pair(1, 2), pair(2, 2)]);
+    assert_eq!(plan.removes, vec![pair(2, 1)]);
+    assert_eq!(plan.kept, vec![(pair(1, 1), KeepReason::Unread(ErrorClass::Incomplete))]);
+}
+
+#[test]
+fn a_census_is_silent_about_users_refreshed_since_it_began() {
+    // S11
+    let stored = Stored { pairs: vec![pair(1, 1), pair(1, 2)], ..Stored::default() };
+    let census = Census { people: vec![], groups: vec![] };
+    let known = Known { superseded: BTreeSet::from([user(1)]), ..known() };
+    assert_eq!(planned(&taken(census), &known, &stored, &OPEN).removes, vec![pair(1, 2)]);
+}
+
+#[test]
+fn the_absolute_limit_lets_five_go_and_holds_six() {
+    let guard = Guard { max_removal_ratio: 0.25, max_removals: 5, min_memberships: 20 };
+    for (removals, held) in [(5, false), (6, true)] {
+        let stored = Stored { pairs: (1..=removals).map(|n| pair(1, n)).collect(), ..Stored::default() };
+        let said = (1..=removals).map(|n| asked(n, &[], Coverage::Everything)).collect();
+        let plan = planned(&Observation::Users(said), &known(), &stored, &guard);
+        assert_eq!(plan.held.is_some(), held, "{removals}");
+    }
+}
+
+#[test]
+fn the_ratio_counts_from_min_memberships_on() {
+    let guard = Guard { max_removal_ratio: 0.25, max_removals: 100, min_memberships: 20 };
+    for (of, removals, held) in [(19, 19, false), (20, 5, false), (20, 6, true), (40, 10, false), (40, 11, true)] {
+        let stored = Stored { pairs: (1..=of).map(|n| pair(1, n)).collect(), ..Stored::default() };
+        let answer = |n| asked(n, if n <= removals { &[] } else { &["g1"] }, Coverage::Everything);
+        let plan = planned(&Observation::Users((1..=of).map(answer).collect()), &known(), &stored, &guard);
+        assert_eq!(plan.held.is_some(), held, "{removals} of {of}");
+    }
+}
+
+#[test]
+fn the_last_person_in_admin_is_kept_and_told_once() {
+    // M6
+    let admin = (GroupId::ADMIN, user(1));
+    let admins = vec![(user(1), source()), (user(2), source())];
+    let stored = Stored { pairs: vec![admin, (GroupId::ADMIN, user(2))], admins, ..Stored::default() };
+    let said = || Observation::Users(vec![asked(1, &[], Coverage::Everything), asked(2, &[], Coverage::Everything)]);
+    let plan = planned(&said(), &known(), &stored, &OPEN);
+    assert_eq!(plan.removes, vec![(GroupId::ADMIN, user(2))]);
+    assert_eq!(plan.kept, vec![(admin, KeepReason::LastAdministrator)]);
+    assert_eq!(plan.newly_blocked, vec![admin]);
+
+    let told = Stored { told_blocked: BTreeSet::from([admin]), ..stored };
+    assert!(planned(&said(), &known(), &told, &OPEN).newly_blocked.is_empty());
+}
+
+#[test]
+fn an_administrator_by_another_source_lets_this_one_go() {
+    // S4
+    let other = SourceName::stored("admin".into());
+    let admins = vec![(user(1), source()), (user(1), other)];
+    let stored = Stored { pairs: vec![(GroupId::ADMIN, user(1))], admins, ..Stored::default() };
+    let said = Observation::Users(vec![asked(1, &[], Coverage::Everything)]);
+    assert_eq!(planned(&said, &known(), &stored, &OPEN).removes.len(), 1);
+}
+
+#[test]
+fn the_hash_does_not_depend_on_the_ids_of_what_is_new() {
+    let census = || Census {
+        people: ["a@x.fr", "b@x.fr"].map(|a| EmailAddress::parse(a).expect("valid")).to_vec(),
+        groups: vec![CensusGroup { group: group("new"), members: vec![0, 1], incomplete: None }],
+    };
+    let hash_from = |first: u128| {
+        let mut next = first;
+        let mut ids = || {
+            next = next.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            Uuid::from_u128(next)
+        };
+        let desired = desired(&taken(census()), &known(), &mut ids);
+        plan(&source(), desired, &Stored::default(), &OPEN).hash()
+    };
+    assert_eq!(hash_from(1), hash_from(77));
+    let other = taken(Census { people: vec![], groups: vec![] });
+    assert_ne!(hash_from(1), planned(&other, &known(), &Stored::default(), &OPEN).hash());
+}
+
+#[test]
+fn a_million_memberships_are_a_thousand_events() {
+    let members: Vec<u32> = (0..2_500).collect();
+    let people = members.iter().map(|n| EmailAddress::parse(&format!("u{n}@x.fr")).expect("valid")).collect();
+    let groups = vec![CensusGroup { group: group("g1"), members, incomplete: None }];
+    let census = Census { people, groups };
+    let events = planned(&taken(census), &known(), &Stored::default(), &OPEN).events();
+    let types: Vec<_> = events.iter().map(Event::event_type).collect();
+    assert_eq!(types, ["user.created", "user.created", "user.created", "membership.changed", "membership.changed", "membership.changed"]);
+}
+
+fn pairs() -> impl Strategy<Value = BTreeSet<(u128, u128)>> {
+    proptest::collection::btree_set((1u128..6, 1u128..6), 0..20)
+}
+
+proptest! {
+    #[test]
+    fn applying_a_plan_and_planning_again_is_quiet(want in pairs(), have in pairs()) {
+        // S3
+        let said = || {
+            let answer = |n| {
+                let names: Vec<String> = want.iter().filter(|(_, u)| *u == n).map(|(g, _)| format!("g{g}")).collect();
+                asked(n, &names.iter().map(String::as_str).collect::<Vec<_>>(), Coverage::Everything)
+            };
+            Observation::Users((1..6).map(answer).collect())
+        };
+        let mut rows: BTreeSet<Pair> = have.iter().map(|(g, u)| pair(*g, *u)).collect();
+        let stored = Stored { pairs: rows.iter().copied().collect(), ..Stored::default() };
+        let plan = planned(&said(), &known(), &stored, &OPEN);
+        rows.extend(&plan.creates);
+        rows.retain(|pair| !plan.removes.contains(pair));
+        let stored = Stored { pairs: rows.into_iter().collect(), ..Stored::default() };
+        prop_assert!(planned(&said(), &known(), &stored, &OPEN).is_quiet());
+    }
+}

@@ -1,0 +1,55 @@
+//! Projection: the row changes that follow from an event. The tables of current state are these, and nothing else.
+
+use crate::entitlement::EntitlementValue;
+use crate::event::{Event, GroupCreated, Recorded};
+use crate::identity::{GroupId, Position, SourceName, UserId};
+use crate::instant::Instant;
+
+/// A change of rows, set-based: the store carries out many of one kind in one statement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RowChange<'e> {
+    InsertUsers { users: &'e [UserId] },
+    InsertGroup(&'e GroupCreated),
+    OpenMemberships { group: GroupId, source: &'e SourceName, users: &'e [UserId] },
+    CloseMemberships { group: GroupId, source: &'e SourceName, users: &'e [UserId] },
+    /// The open membership remembers that its removal was blocked.
+    MarkBlocked { group: GroupId, source: &'e SourceName, user: UserId },
+    PutEntitlement { user: UserId, source: &'e SourceName, key: &'e str, value: &'e EntitlementValue },
+    DeleteEntitlement { user: UserId, source: &'e SourceName, key: &'e str },
+}
+
+/// When a row change takes effect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Since {
+    pub position: Position,
+    pub at: Instant,
+}
+
+/// The row changes of one recorded event.
+#[must_use]
+pub fn row_changes(recorded: &Recorded) -> (Since, Vec<RowChange<'_>>) {
+    let since = Since { position: recorded.position, at: recorded.recorded_at };
+    let changes = match &recorded.event {
+        Event::UserCreated(event) => vec![RowChange::InsertUsers { users: &event.users }],
+        Event::UserProfileChanged(_) => Vec::new(),
+        Event::GroupCreated(event) => vec![RowChange::InsertGroup(event)],
+        Event::MembershipChanged(event) => {
+            let (group, source) = (event.group, &event.source);
+            let close = RowChange::CloseMemberships { group, source, users: &event.removed };
+            let open = RowChange::OpenMemberships { group, source, users: &event.added };
+            vec![close, open]
+        }
+        Event::MembershipRemovalBlocked(event) => {
+            vec![RowChange::MarkBlocked { group: event.group, source: &event.source, user: event.user }]
+        }
+        Event::EntitlementChanged(event) => {
+            let (user, source) = (event.user, &event.source);
+            let changes = event.changes.iter().map(|(key, change)| match &change.after {
+                Some(value) => RowChange::PutEntitlement { user, source, key, value },
+                None => RowChange::DeleteEntitlement { user, source, key },
+            });
+            changes.collect()
+        }
+    };
+    (since, changes)
+}
