@@ -1,1 +1,44 @@
+//! The schema of entitled, as frozen steps: a step that has been released is never edited, and never imports an entity.
+//!
+//! Statements are plain SQL, because that is what an operator reads in a dump; `dialect` gives the few words in which
+//! SQLite and PostgreSQL differ.
 
+pub use sea_orm_migration::prelude::*;
+
+mod m20261122_000001_event_log;
+mod m20261122_000002_read_models;
+mod m20261122_000003_runs;
+mod dialect;
+
+/// All steps, oldest first.
+pub struct Migrator;
+
+#[async_trait::async_trait]
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![
+            Box::new(m20261122_000001_event_log::Migration),
+            Box::new(m20261122_000002_read_models::Migration),
+            Box::new(m20261122_000003_runs::Migration),
+        ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn steps_are_named_once_in_order_and_without_a_gap() {
+        // H2
+        let names: Vec<String> = Migrator::migrations().iter().map(|step| step.name().to_owned()).collect();
+        for (index, name) in names.iter().enumerate() {
+            let parts: Vec<_> = name.splitn(3, '_').collect();
+            assert!(parts[0].len() == 9 && parts[0].starts_with('m'), "{name}: mYYYYMMDD_NNNNNN_what");
+            assert_eq!(parts[1].parse::<usize>().ok(), Some(index + 1), "{name}: a duplicate or a gap");
+        }
+        let mut sorted = names.clone();
+        sorted.sort();
+        assert_eq!(names, sorted, "steps run in the order of their names");
+    }
+}

@@ -16,6 +16,8 @@ pub type Pair = (GroupId, UserId);
 pub struct Known {
     pub users: HashMap<EmailKey, UserId>,
     pub groups: HashMap<String, GroupId>,
+    /// Users who were asked about and are not stored: they are created when the source knows them.
+    pub newcomers: BTreeMap<UserId, EmailAddress>,
     /// Users of whom the source has already said something newer: this observation is silent about them.
     pub superseded: BTreeSet<UserId>,
 }
@@ -91,6 +93,12 @@ fn of_users(asked: &[AskedUser], known: &Known, new_id: &mut dyn FnMut() -> Uuid
         let conclusion = match &asked.answer {
             Err(failure) => Err(failure.class),
             Ok(answer) => {
+                if let Some(address) = known.newcomers.get(&asked.user) {
+                    if !answer.present {
+                        continue;
+                    }
+                    desired.new_users.push((asked.user, address.clone()));
+                }
                 desired.pairs.extend(answer.groups.iter().map(|group| (groups.id(group), asked.user)));
                 if let Some(entitlements) = &answer.entitlements {
                     desired.entitlements.insert(asked.user, entitlements.clone());

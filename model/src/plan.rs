@@ -199,33 +199,31 @@ impl Plan {
     pub fn hash(&self) -> String {
         let users: BTreeMap<_, _> = self.new_users.iter().map(|(id, address)| (id, address.key())).collect();
         let groups: BTreeMap<_, _> = self.new_groups.iter().map(|(id, group)| (id, group.name())).collect();
-        let label = |(group, user): &Pair| {
+        let pair = |(group, user): &Pair| {
             let group = groups.get(group).map_or_else(|| group.to_string(), |name| format!("+{name}"));
             let user = users.get(user).map_or_else(|| user.to_string(), |key| format!("+{}", key.as_str()));
-            format!("{group}\u{1f}{user}")
+            digest_of(&[&group, &user])
         };
-        let mut digest = Sha256::new();
-        let mut section = |name: &str, mut lines: Vec<String>| {
-            lines.sort_unstable();
-            digest.update(name);
-            lines.iter().for_each(|line| {
-                digest.update([0x1e]);
-                digest.update(line);
-            });
-            digest.update([0x1d]);
-        };
-        section("source", vec![self.source.to_string()]);
-        section("groups", groups.values().map(|name| (*name).to_owned()).collect());
-        section("users", users.values().map(|key| key.as_str().to_owned()).collect());
-        section("creates", self.creates.iter().map(label).collect());
-        section("removes", self.removes.iter().map(label).collect());
         let changed = self.entitlements.iter().flat_map(|(user, changes)| {
             let text = |value: &Option<_>| value.as_ref().map_or("", crate::EntitlementValue::text).to_owned();
             changes.iter().map(move |(key, change)| {
-                [user.to_string(), key.clone(), text(&change.before), text(&change.after)].join("\u{1f}")
+                digest_of(&[&user.to_string(), key, &text(&change.before), &text(&change.after)])
             })
         });
-        section("entitlements", changed.collect());
+        let mut digest = Sha256::new();
+        for (section, mut lines) in [
+            ("source", vec![digest_of(&[self.source.as_str()])]),
+            ("groups", groups.values().map(|name| digest_of(&[name])).collect()),
+            ("users", users.values().map(|key| digest_of(&[key.as_str()])).collect()),
+            ("creates", self.creates.iter().map(pair).collect::<Vec<_>>()),
+            ("removes", self.removes.iter().map(pair).collect()),
+            ("entitlements", changed.collect()),
+        ] {
+            lines.sort_unstable();
+            digest.update(section);
+            digest.update((lines.len() as u64).to_be_bytes());
+            lines.iter().for_each(|line| digest.update(line));
+        }
         hex(&digest.finalize())
     }
 
@@ -276,6 +274,15 @@ fn take_group(pairs: &mut &[Pair], group: GroupId, max: usize) -> Vec<UserId> {
     let (taken, rest) = pairs.split_at(count);
     *pairs = rest;
     taken.iter().map(|(_, user)| *user).collect()
+}
+
+fn digest_of(fields: &[&str]) -> [u8; 32] {
+    let mut digest = Sha256::new();
+    for field in fields {
+        digest.update((field.len() as u64).to_be_bytes());
+        digest.update(field);
+    }
+    digest.finalize().into()
 }
 
 /// Lower-case hexadecimal.

@@ -1,0 +1,11 @@
+//! The simulator is held to the captured exchanges, to the discovery document and to the bytes on the wire.
+
+mod captures;
+mod control;
+mod directory;
+mod faults;
+mod recorder;
+mod sample;
+mod stage;
+mod tokens;
+mod wire;

@@ -1,0 +1,252 @@
+//! What a run came to, as it is told: to the operator, in the run's record, in metrics and reports.
+
+use std::collections::{BTreeMap, HashMap};
+
+use entitled_model::observation::{Observation, Verdict};
+use entitled_model::plan::{KeepReason, Plan};
+use entitled_model::{ErrorClass, Failure, GroupId, Instant, Outcome, Position, SourceName, UserId};
+
+use super::{Run, Scope};
+use crate::store::RunRecord;
+
+/// The most entries of one list; the counts beside it are always whole.
+pub const LIST_MAX: usize = 10_000;
+
+/// A membership that was created or removed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    pub user: UserId,
+    /// The address of a user whom a rehearsal would create, and whose id is therefore not a lasting one.
+    pub newcomer: Option<String>,
+    pub group: String,
+}
+
+/// A removal that was not made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kept {
+    pub change: Change,
+    pub reason: &'static str,
+}
+
+/// What could not be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failed {
+    pub class: ErrorClass,
+    pub message: String,
+    /// How many users could not be asked, by class.
+    pub users: BTreeMap<ErrorClass, u64>,
+    /// Whether nothing at all was learned.
+    pub whole: bool,
+}
+
+/// One source's part of a run, ended.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SourceRun {
+    pub source: SourceName,
+    pub outcome: Outcome,
+    pub error: Option<Failed>,
+    pub began_at: Instant,
+    /// When the answer was complete; none when there was none.
+    pub observed_at: Option<Instant>,
+    /// Each cut at [`LIST_MAX`].
+    pub created: Vec<Change>,
+    pub removed: Vec<Change>,
+    pub kept: Vec<Kept>,
+    pub created_count: u64,
+    pub removed_count: u64,
+    pub kept_count: u64,
+    pub unchanged: u64,
+    pub users_asked: u64,
+    pub entitlements_changed: u64,
+    pub plan_hash: Option<String>,
+    /// Why the plan is held.
+    pub held: Option<String>,
+    /// The newest position after the run.
+    pub position: Option<Position>,
+}
+
+impl SourceRun {
+    /// A run that learned nothing.
+    pub(super) fn unavailable(run: &Run<'_>, began_at: Instant, failure: Failure) -> Self {
+        let users_asked = match &run.scope {
+            Scope::Whole => 0,
+            Scope::Users(asked) => asked.len() as u64,
+        };
+        let Failure { class, message, retry: _ } = failure;
+        let error = Failed { class, message, users: BTreeMap::new(), whole: true };
+        Self { error: Some(error), users_asked, ..Self::empty(run, Outcome::Unavailable, began_at) }
+    }
+
+    fn empty(run: &Run<'_>, outcome: Outcome, began_at: Instant) -> Self {
+        Self {
+            source: run.source.name.clone(),
+            outcome,
+            error: None,
+            began_at,
+            observed_at: None,
+            created: Vec::new(),
+            removed: Vec::new(),
+            kept: Vec::new(),
+            created_count: 0,
+            removed_count: 0,
+            kept_count: 0,
+            unchanged: 0,
+            users_asked: 0,
+            entitlements_changed: 0,
+            plan_hash: None,
+            held: None,
+            position: None,
+        }
+    }
+
+    /// A run that came to a plan, applied unless it is held.
+    pub(super) fn of_plan(
+        run: &Run<'_>,
+        observation: &Observation,
+        plan: &Plan,
+        began_at: Instant,
+        names: &HashMap<GroupId, String>,
+    ) -> Self {
+        let change = |&(group, user): &(GroupId, UserId)| Change {
+            user,
+            newcomer: None,
+            group: names.get(&group).cloned().unwrap_or_default(),
+        };
+        let list = |pairs: &[(GroupId, UserId)]| pairs.iter().take(LIST_MAX).map(change).collect();
+        let kept_back = plan.kept_back();
+        let kept = kept_back.iter().take(LIST_MAX);
+        let kept = kept.map(|(pair, reason)| Kept { change: change(pair), reason: reason.as_str() }).collect();
+        let applied = plan.held.is_none();
+        let (creates, removes): (&[_], &[_]) = if applied { (&plan.creates, &plan.removes) } else { (&[], &[]) };
+        let error = failures(observation);
+        Self {
+            error: error.clone(),
+            observed_at: Some(super::observed_at(observation, began_at)),
+            created: list(creates),
+            removed: list(removes),
+            kept,
+            created_count: creates.len() as u64,
+            removed_count: removes.len() as u64,
+            kept_count: kept_back.len() as u64,
+            unchanged: plan.unchanged,
+            users_asked: users_asked(observation),
+            entitlements_changed: if applied { plan.entitlements.len() as u64 } else { 0 },
+            plan_hash: Some(plan.hash()),
+            held: plan.held.as_ref().map(ToString::to_string),
+            ..Self::empty(run, outcome(plan, error.is_some()), began_at)
+        }
+    }
+
+    /// The same, with the addresses of those whom the plan would create.
+    pub(super) fn naming_newcomers(mut self, plan: &Plan) -> Self {
+        let newcomers: HashMap<UserId, &str> =
+            plan.new_users.iter().map(|(id, address)| (*id, address.as_given())).collect();
+        for change in self.created.iter_mut().chain(self.kept.iter_mut().map(|kept| &mut kept.change)) {
+            change.newcomer = newcomers.get(&change.user).map(|address| (*address).to_owned());
+        }
+        self
+    }
+
+    /// The record that is kept of it.
+    pub(super) fn record(&self, run: &Run<'_>, ended_at: Instant) -> RunRecord {
+        let user = match &run.scope {
+            Scope::Users(asked) if asked.len() == 1 && !asked[0].newcomer => Some(asked[0].person.user),
+            _ => None,
+        };
+        RunRecord {
+            run_id: run.run_id,
+            source: self.source.clone(),
+            trigger: run.trigger,
+            user,
+            began_at: self.began_at,
+            ended_at,
+            outcome: self.outcome,
+            error: self.error.as_ref().map(|failed| (failed.class, failed.message.clone())),
+            created: self.created_count,
+            removed: self.removed_count,
+            kept: self.kept_count,
+            unchanged: self.unchanged,
+            users_asked: self.users_asked,
+            users_failed: self.error.as_ref().map_or(0, |failed| failed.users.values().sum()),
+            plan_hash: self.plan_hash.clone(),
+            position: self.position,
+        }
+    }
+}
+
+fn outcome(plan: &Plan, failed: bool) -> Outcome {
+    let blocked = plan.kept.iter().any(|(_, reason)| *reason == KeepReason::LastAdministrator);
+    let applied = !plan.creates.is_empty()
+        || !plan.removes.is_empty()
+        || !plan.new_users.is_empty()
+        || !plan.new_groups.is_empty()
+        || !plan.entitlements.is_empty();
+    match () {
+        () if plan.held.is_some() => Outcome::Held,
+        () if applied => Outcome::Applied,
+        () if failed => Outcome::Unavailable,
+        () if blocked => Outcome::Blocked,
+        () => Outcome::Unchanged,
+    }
+}
+
+fn users_asked(observation: &Observation) -> u64 {
+    match observation {
+        Observation::Users(asked) => asked.len() as u64,
+        Observation::Census { census, .. } => census.people.len() as u64,
+    }
+}
+
+/// The parts that could not be read, under the class that most of them share.
+fn failures(observation: &Observation) -> Option<Failed> {
+    let (part, of, by_class) = match observation {
+        Observation::Users(asked) => {
+            ("users", asked.len(), by_class(asked.iter().filter_map(|asked| asked.answer.as_ref().err())))
+        }
+        Observation::Census { census, .. } => {
+            ("groups", census.groups.len(), by_class(census.groups.iter().filter_map(|group| group.incomplete.as_ref())))
+        }
+    };
+    let (class, (_, example)) = by_class.iter().max_by_key(|(_, (count, _))| *count)?;
+    let parts: Vec<String> = by_class.iter().map(|(class, (count, _))| format!("{class} {count}")).collect();
+    let failed: u64 = by_class.values().map(|(count, _)| count).sum();
+    let message = format!("{failed} of {of} {part} could not be read whole ({}): {example}", parts.join(", "));
+    let users = match observation {
+        Observation::Users(_) => by_class.iter().map(|(class, (count, _))| (*class, *count)).collect(),
+        Observation::Census { .. } => BTreeMap::new(),
+    };
+    Some(Failed { class: *class, message, users, whole: false })
+}
+
+fn by_class<'a>(failures: impl Iterator<Item = &'a Failure>) -> BTreeMap<ErrorClass, (u64, &'a str)> {
+    let mut found: BTreeMap<ErrorClass, (u64, &str)> = BTreeMap::new();
+    for failure in failures {
+        found.entry(failure.class).or_insert((0, &failure.message)).0 += 1;
+    }
+    found
+}
+
+/// What the store remembers of an observation that is being applied.
+pub(super) fn marks<'a>(
+    run: &'a Run<'_>,
+    observation: &'a Observation,
+) -> Box<dyn Iterator<Item = (Option<UserId>, Instant, Instant, Option<Verdict>)> + Send + 'a> {
+    match observation {
+        Observation::Census { began_at, completed_at, .. } => {
+            Box::new(std::iter::once((None, *began_at, *completed_at, None)))
+        }
+        Observation::Users(asked) => {
+            let answered = asked.iter().filter_map(|asked| asked.answer.as_ref().ok().map(|answer| (asked, answer)));
+            let stored = answered.filter(|(asked, answer)| answer.present || !is_newcomer(run, asked.user));
+            Box::new(stored.map(|(asked, answer)| (Some(asked.user), asked.began_at, asked.completed_at, answer.verdict)))
+        }
+    }
+}
+
+/// Whether the run brought this id along: a newcomer who is stored by now goes by another.
+fn is_newcomer(run: &Run<'_>, user: UserId) -> bool {
+    match &run.scope {
+        Scope::Whole => false,
+        Scope::Users(scope) => scope.iter().any(|asked| asked.newcomer && asked.person.user == user),
+    }
+}

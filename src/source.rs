@@ -1,0 +1,125 @@
+//! The edge towards the systems that decide who belongs to what: asked in their own words, answering in the model's.
+//!
+//! May import: std, the model, config, clock, reqwest and what stands around it. Never the store, never the wall clock.
+//!
+//! Two traits: an [`EntitlementsBackend`] answers for one user, a [`GroupSource`] for one user or for all. An answer is a
+//! value or a classified [`Failure`], so that "empty" and "failed" can't be confused. Adding a kind of source is one file
+//! and one line in [`registry`].
+//!
+//! Invariant: no address, `sub`, claim, key, query or body of an answer stands in a [`Failure`] or a log line.
+
+mod answer;
+mod client;
+mod deploycenter;
+mod google;
+mod health;
+mod local;
+mod registry;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use entitled_model::observation::{Census, UserAnswer};
+use entitled_model::{EmailAddress, Failure, MapRule, SourceName, Subject, UserId};
+
+use crate::config::CommonSource;
+
+pub use health::{Health, HealthReading};
+pub use registry::{Registry, RegistryError};
+
+/// A person as a source is asked about them.
+#[derive(Clone)]
+pub struct Person {
+    pub user: UserId,
+    /// The address of the latest login, as given.
+    pub email: Option<EmailAddress>,
+    pub sub: Option<Subject>,
+    /// The persisted claims; each source picks those that its settings name.
+    pub claims: BTreeMap<String, serde_json::Value>,
+}
+
+/// Shows the id only.
+impl fmt::Debug for Person {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Person").field("user", &self.user).finish_non_exhaustive()
+    }
+}
+
+/// Answers for one user: what they are entitled to.
+#[async_trait]
+pub trait EntitlementsBackend: Send + Sync {
+    /// Asks about one person, without any cache.
+    ///
+    /// # Errors
+    /// A classified failure; it concludes nothing.
+    async fn answer(&self, person: &Person) -> Result<UserAnswer, Failure>;
+}
+
+/// Answers for one user or for all: who is in which group.
+#[async_trait]
+pub trait GroupSource: Send + Sync {
+    /// Asks for one person's groups, without any cache.
+    ///
+    /// # Errors
+    /// A classified failure; it concludes nothing.
+    async fn groups_of(&self, person: &Person) -> Result<UserAnswer, Failure>;
+
+    /// Reads the whole directory, telling `progress` how far it is.
+    ///
+    /// # Errors
+    /// A classified failure when the list of groups could not be read to its end, or most groups could not be read. A
+    /// single group that could not be read is marked in the census instead.
+    async fn census(&self, progress: &dyn Progress) -> Result<Census, Failure>;
+}
+
+/// Is told how far a long reading is.
+pub trait Progress: Send + Sync {
+    /// `done` of `expected` (where that is known) of `what`: `pages of groups`, then `groups`.
+    fn pages(&self, what: &str, done: u64, expected: Option<u64>);
+}
+
+/// Tells nobody.
+pub struct Silent;
+
+impl Progress for Silent {
+    fn pages(&self, _what: &str, _done: u64, _expected: Option<u64>) {}
+}
+
+/// What can be asked of a source.
+#[derive(Clone)]
+pub enum Asks {
+    Backend(Arc<dyn EntitlementsBackend>),
+    Groups(Arc<dyn GroupSource>),
+}
+
+impl Asks {
+    /// Whether the source can only be asked about one user at a time.
+    #[must_use]
+    pub fn one_by_one(&self) -> bool {
+        match self {
+            Asks::Backend(_) => true,
+            Asks::Groups(_) => false,
+        }
+    }
+}
+
+/// One configured source.
+#[derive(Clone)]
+pub struct Source {
+    pub name: SourceName,
+    /// The word of the configuration: `deploycenter`, `local`, `google_workspace`.
+    pub kind: &'static str,
+    pub asks: Asks,
+    /// Answers when the source is unavailable and nothing is stored; its answer is never stored.
+    pub fallback: Option<Arc<dyn EntitlementsBackend>>,
+    pub settings: CommonSource,
+    /// The claims of a login that are persisted for this source and sent to it.
+    pub claims: Vec<String>,
+    /// Those of [`Source::claims`] without which it is not asked.
+    pub required_claims: Vec<String>,
+    pub map: Vec<MapRule>,
+    /// How the source has been doing in this process.
+    pub health: Health,
+}

@@ -1,0 +1,72 @@
+//! The group source that speaks Google Workspace's language (Directory API v1).
+//!
+//! One user's groups and the whole directory are read by different calls and by one rule: nested groups are expanded from
+//! direct lists (or not at all), then [`scope`] decides which groups count. Lists count as read only when their last page
+//! was reached, no page token came twice, and the number of members is the one the directory states.
+//!
+//! [`token`] (who asks) → [`directory`] (pages) → [`lookup`] (one user) or [`census`] (everybody). Imports the client,
+//! config and the model.
+
+mod census;
+mod directory;
+mod lookup;
+mod scope;
+mod signer;
+#[cfg(test)]
+mod tests;
+mod token;
+mod wire;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use entitled_model::Failure;
+use entitled_model::observation::{Census, UserAnswer};
+
+use super::client::Client;
+use super::{GroupSource, Person, Progress};
+use crate::clock::Clock;
+use crate::config::{GoogleWorkspaceConfig, Nested};
+use directory::Directory;
+use scope::Scope;
+use signer::Signer;
+use token::Tokens;
+
+pub(super) struct GoogleWorkspace {
+    directory: Directory,
+    scope: Scope,
+    nested: Nested,
+    /// Lists read at once.
+    concurrency: usize,
+}
+
+impl GoogleWorkspace {
+    /// # Errors
+    /// When the service account's key can't sign.
+    pub fn new(
+        name: &str,
+        settings: &GoogleWorkspaceConfig,
+        client: Arc<Client>,
+        clock: &Clock,
+    ) -> Result<Self, &'static str> {
+        let signer = Signer::new(name, settings, client.transport())?;
+        let tokens = Tokens::new(name, settings, signer, client.transport(), clock.clone());
+        Ok(Self {
+            directory: Directory::new(name, settings, client, tokens),
+            scope: Scope::new(settings),
+            nested: settings.nested,
+            concurrency: settings.concurrency.max(1),
+        })
+    }
+}
+
+#[async_trait]
+impl GroupSource for GoogleWorkspace {
+    async fn groups_of(&self, person: &Person) -> Result<UserAnswer, Failure> {
+        lookup::groups_of(self, person).await
+    }
+
+    async fn census(&self, progress: &dyn Progress) -> Result<Census, Failure> {
+        census::take(self, progress).await
+    }
+}

@@ -1,0 +1,231 @@
+//! Groups and the groups within them. Pure.
+//!
+//! Invariant: every walk ends, cycles or not, and a doubt about a group reaches every group around it.
+
+use std::collections::{HashMap, VecDeque};
+
+use entitled_model::observation::ObservedGroup;
+use entitled_model::{ErrorClass, Failure};
+
+use super::members::{Inner, Members};
+use crate::config::Nested;
+use crate::source::google::directory::incomplete;
+use crate::source::google::scope;
+use crate::source::google::wire::Group;
+
+/// Memberships of all groups together, after expansion; four bytes each.
+const MEMBERSHIPS_MAX: usize = 50_000_000;
+
+#[derive(Clone, Copy)]
+pub struct NodeId(u32);
+
+#[derive(Default)]
+pub struct Graph {
+    nodes: Vec<Node>,
+    by_id: HashMap<String, NodeId>,
+    by_address: HashMap<String, NodeId>,
+    to_read: VecDeque<NodeId>,
+    queued: u64,
+}
+
+struct Node {
+    /// What the list of members is asked by: the immutable id where it is known.
+    key: String,
+    counts_as: Option<ObservedGroup>,
+    members_stated: Option<u64>,
+    queued: bool,
+    people: Vec<u32>,
+    inner: Vec<NodeId>,
+    incomplete: Option<Failure>,
+}
+
+/// The members found from one group on.
+pub struct Reached {
+    /// Ascending, each once.
+    pub members: Vec<u32>,
+    pub incomplete: Option<Failure>,
+}
+
+impl Graph {
+    /// Takes a group of the directory's list. One that counts is read; another one only when it is within one that counts.
+    ///
+    /// # Errors
+    /// `malformed` when two groups have one address.
+    pub fn add_listed(&mut self, group: Group, counts_as: Option<ObservedGroup>) -> Result<(), Failure> {
+        let Group { id, email, direct_members_count } = group;
+        if self.by_id.contains_key(&id) {
+            return Ok(());
+        }
+        let counts = counts_as.is_some();
+        let node = self.add(Node {
+            key: id.clone(),
+            counts_as,
+            members_stated: direct_members_count,
+            queued: false,
+            people: Vec::new(),
+            inner: Vec::new(),
+            incomplete: None,
+        })?;
+        self.by_id.insert(id, node);
+        if self.by_address.insert(scope::fold(&email), node).is_some() {
+            return Err(Failure::new(ErrorClass::Malformed, "two groups have one address"));
+        }
+        if counts {
+            self.queue(node);
+        }
+        Ok(())
+    }
+
+    /// The next group whose members are to be read, with the key to ask by.
+    pub fn next_to_read(&mut self) -> Option<(NodeId, String)> {
+        let node = self.to_read.pop_front()?;
+        Some((node, self.node(node).key.clone()))
+    }
+
+    /// Groups that were or will be read, as far as is known.
+    pub fn queued(&self) -> u64 {
+        self.queued
+    }
+
+    pub fn mark(&mut self, node: NodeId, failure: Failure) {
+        self.node_mut(node).incomplete = Some(failure);
+    }
+
+    pub fn set_members(&mut self, node: NodeId, members: Members, nested: Nested) {
+        let Members { mut people, inner, entries, doubt } = members;
+        people.sort_unstable();
+        people.dedup();
+        people.shrink_to_fit();
+        let inner = match nested {
+            Nested::Direct => Ok(Vec::new()),
+            Nested::Expand => inner.into_iter().map(|inner| self.inner(inner)).collect(),
+        };
+        let known = self.node_mut(node);
+        let disagreement = known.members_stated.filter(|stated| *stated != entries).map(|stated| {
+            incomplete(&format!("the directory states {stated} direct members and listed {entries}"))
+        });
+        known.people = people;
+        known.incomplete = doubt.or(disagreement);
+        match inner {
+            Ok(inner) => known.inner = inner,
+            Err(failure) => known.incomplete = Some(failure),
+        }
+    }
+
+    /// The groups that count.
+    pub fn counting(&self) -> impl Iterator<Item = (NodeId, &ObservedGroup)> {
+        let numbered = (0..).map(NodeId).zip(&self.nodes);
+        numbered.filter_map(|(id, node)| node.counts_as.as_ref().map(|group| (id, group)))
+    }
+
+    /// The direct members of a group.
+    pub fn direct(&self, node: NodeId) -> Reached {
+        let Node { people, incomplete, .. } = self.node(node);
+        Reached { members: people.clone(), incomplete: incomplete.clone() }
+    }
+
+    /// For walks inwards from one group after the other.
+    pub fn walk(&self, people: usize) -> Walk<'_> {
+        Walk {
+            graph: self,
+            turn: 0,
+            nodes_seen: vec![0; self.nodes.len()],
+            people_seen: vec![0; people],
+            memberships_left: MEMBERSHIPS_MAX,
+        }
+    }
+
+    /// The node of an inner group, which need not be in the directory's list.
+    fn inner(&mut self, inner: Inner) -> Result<NodeId, Failure> {
+        let Inner { id, email } = inner;
+        let address = email.as_deref().map(scope::fold);
+        let by_id = id.as_ref().and_then(|id| self.by_id.get(id));
+        let by_address = || address.as_ref().and_then(|address| self.by_address.get(address));
+        let node = match by_id.or_else(by_address) {
+            Some(node) => *node,
+            None => self.add_unlisted(id, address)?,
+        };
+        self.queue(node);
+        Ok(node)
+    }
+
+    fn add_unlisted(&mut self, id: Option<String>, address: Option<String>) -> Result<NodeId, Failure> {
+        let key = id.clone().or_else(|| address.clone()).unwrap_or_default();
+        let node = self.add(Node {
+            key,
+            counts_as: None,
+            members_stated: None,
+            queued: false,
+            people: Vec::new(),
+            inner: Vec::new(),
+            incomplete: None,
+        })?;
+        self.by_id.extend(id.map(|id| (id, node)));
+        self.by_address.extend(address.map(|address| (address, node)));
+        Ok(node)
+    }
+
+    fn add(&mut self, node: Node) -> Result<NodeId, Failure> {
+        if self.nodes.len() >= super::GROUPS_MAX {
+            return Err(incomplete("the directory has too many groups"));
+        }
+        let id = u32::try_from(self.nodes.len()).expect("invariant: GROUPS_MAX fits");
+        self.nodes.push(node);
+        Ok(NodeId(id))
+    }
+
+    fn queue(&mut self, id: NodeId) {
+        let node = self.node_mut(id);
+        if !std::mem::replace(&mut node.queued, true) {
+            self.to_read.push_back(id);
+            self.queued += 1;
+        }
+    }
+
+    fn node(&self, id: NodeId) -> &Node {
+        &self.nodes[id.0 as usize]
+    }
+
+    fn node_mut(&mut self, id: NodeId) -> &mut Node {
+        &mut self.nodes[id.0 as usize]
+    }
+}
+
+/// Walks inwards; what it has seen is forgotten by counting the turns, not by clearing.
+pub struct Walk<'g> {
+    graph: &'g Graph,
+    turn: u32,
+    nodes_seen: Vec<u32>,
+    people_seen: Vec<u32>,
+    memberships_left: usize,
+}
+
+impl Walk<'_> {
+    /// Everybody in a group or in a group within it.
+    ///
+    /// # Errors
+    /// `incomplete` when the directory is beyond all measure.
+    pub fn from(&mut self, start: NodeId) -> Result<Reached, Failure> {
+        self.turn += 1;
+        let mut reached = Reached { members: Vec::new(), incomplete: None };
+        let mut next = vec![start];
+        while let Some(id) = next.pop() {
+            if std::mem::replace(&mut self.nodes_seen[id.0 as usize], self.turn) == self.turn {
+                continue;
+            }
+            let node = self.graph.node(id);
+            reached.incomplete = reached.incomplete.or_else(|| node.incomplete.clone());
+            next.extend(&node.inner);
+            for person in &node.people {
+                if std::mem::replace(&mut self.people_seen[*person as usize], self.turn) != self.turn {
+                    reached.members.push(*person);
+                }
+            }
+        }
+        let left = self.memberships_left.checked_sub(reached.members.len());
+        self.memberships_left = left.ok_or_else(|| incomplete("the directory has too many memberships"))?;
+        reached.members.sort_unstable();
+        reached.members.shrink_to_fit();
+        Ok(reached)
+    }
+}

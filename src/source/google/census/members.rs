@@ -1,0 +1,91 @@
+//! One group's direct members.
+
+use std::collections::HashSet;
+use std::hash::{BuildHasher as _, RandomState};
+use std::sync::Mutex;
+
+use entitled_model::{EmailAddress, ErrorClass, Failure};
+
+use super::graph::NodeId;
+use super::people::People;
+use crate::source::google::directory::{Directory, Listed, incomplete};
+use crate::source::google::wire::{Member, MemberKind};
+
+/// What a group's list of members says.
+#[derive(Default)]
+pub struct Members {
+    /// Indices of people, as they came.
+    pub people: Vec<u32>,
+    pub inner: Vec<Inner>,
+    /// Entries of all kinds, each once: what `directMembersCount` is compared with.
+    pub entries: u64,
+    /// Why someone may be missing although the list was read to its end.
+    pub doubt: Option<Failure>,
+}
+
+/// A group within a group, by at least one of its names.
+pub struct Inner {
+    pub id: Option<String>,
+    pub email: Option<String>,
+}
+
+/// Reads the list to its end.
+pub async fn read(
+    directory: &Directory,
+    node: NodeId,
+    key: String,
+    people: &Mutex<People>,
+) -> (NodeId, Result<Members, Failure>) {
+    let mut list = List::default();
+    let end = directory.members(&key, |page| {
+        let mut people = people.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        page.into_iter().for_each(|member| list.add(member, &mut people));
+    });
+    let read = match end.await {
+        Ok(Listed::ToTheEnd) => Ok(list.members),
+        Ok(Listed::NoSuchKey) => Err(incomplete("the group went away while the directory was read")),
+        Err(failure) => Err(failure),
+    };
+    (node, read)
+}
+
+/// A list while it is read.
+#[derive(Default)]
+struct List {
+    members: Members,
+    /// Hashes of the entries seen, so that a page served twice doesn't make up for one never served.
+    seen: HashSet<u64>,
+    hasher: RandomState,
+}
+
+impl List {
+    fn add(&mut self, member: Member, people: &mut People) {
+        let Member { id, email, kind } = member;
+        let email = email.filter(|email| !email.trim().is_empty());
+        if let Some(name) = id.as_ref().or(email.as_ref())
+            && !self.seen.insert(self.hasher.hash_one(name))
+        {
+            return;
+        }
+        self.members.entries += 1;
+        match (kind, email) {
+            (MemberKind::User, Some(email)) => self.add_person(&email, people),
+            (MemberKind::Group, email) if id.is_some() || email.is_some() => {
+                self.members.inner.push(Inner { id, email });
+            }
+            (MemberKind::Group, _) => self.doubt("an inner group has neither id nor address"),
+            (MemberKind::User | MemberKind::Other, _) => (),
+        }
+    }
+
+    fn add_person(&mut self, email: &str, people: &mut People) {
+        match EmailAddress::parse(email) {
+            Ok(address) => self.members.people.push(people.intern(address)),
+            Err(_) => self.doubt("a member's address is unusable"),
+        }
+    }
+
+    fn doubt(&mut self, why: &str) {
+        self.members.doubt = Some(Failure::new(ErrorClass::Malformed, why));
+    }
+}

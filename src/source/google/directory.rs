@@ -1,0 +1,119 @@
+//! The directory's lists, page by page, each read to its end or not at all.
+//!
+//! Wire facts: pages of at most 200; a missing `nextPageToken` ends a list; `userKey` takes a user's or a group's address
+//! and lists direct memberships. The parameter `fields` is not sent: without `nextPageToken` in it a list is cut silently.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use entitled_model::{ErrorClass, Failure};
+use url::Url;
+
+use super::token::Tokens;
+use super::wire::{self, Answered, Group, GroupsPage, Member, MembersPage, Page};
+use crate::config::{self, GoogleWorkspaceConfig};
+use crate::source::client::{Call, Client};
+
+/// The API's own limit for groups and members.
+const PAGE_ROWS_MAX: &str = "200";
+
+pub struct Directory {
+    source: String,
+    client: Arc<Client>,
+    tokens: Tokens,
+    api_base: Url,
+    listed: config::Directory,
+    pages_max: u32,
+}
+
+/// Whether there was anything to list.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Listed {
+    ToTheEnd,
+    /// The user or group is not known there: its list is empty, on the directory's own word.
+    NoSuchKey,
+}
+
+impl Directory {
+    pub fn new(source: &str, settings: &GoogleWorkspaceConfig, client: Arc<Client>, tokens: Tokens) -> Self {
+        Self {
+            source: source.to_owned(),
+            client,
+            tokens,
+            api_base: settings.api_base.clone(),
+            listed: settings.directory.clone(),
+            pages_max: settings.page_cap,
+        }
+    }
+
+    /// Whether the source's circuit is open.
+    pub fn is_unreachable(&self) -> bool {
+        self.client.gate().is_open()
+    }
+
+    /// The groups of which the user or group with this address is a direct member; `None` when there is no such one.
+    pub async fn groups_of(&self, address: &str) -> Result<Option<Vec<Group>>, Failure> {
+        let mut url = self.address(&[]);
+        url.query_pairs_mut().append_pair("userKey", address);
+        let mut groups = Vec::new();
+        let listed = self.list::<GroupsPage>(url, |page| groups.extend(page)).await?;
+        Ok((listed == Listed::ToTheEnd).then_some(groups))
+    }
+
+    /// Every group, page by page.
+    pub async fn all_groups(&self, each: impl FnMut(Vec<Group>) + Send) -> Result<Listed, Failure> {
+        let mut url = self.address(&[]);
+        match &self.listed {
+            config::Directory::Customer(customer) => url.query_pairs_mut().append_pair("customer", customer),
+            config::Directory::Domain(domain) => url.query_pairs_mut().append_pair("domain", domain),
+        };
+        self.list::<GroupsPage>(url, each).await
+    }
+
+    /// The direct members of a group, page by page; the key is its id or its address.
+    pub async fn members(&self, key: &str, each: impl FnMut(Vec<Member>) + Send) -> Result<Listed, Failure> {
+        self.list::<MembersPage>(self.address(&[key, "members"]), each).await
+    }
+
+    async fn list<P: Page>(&self, url: Url, mut each: impl FnMut(Vec<P::Entry>) + Send) -> Result<Listed, Failure> {
+        let mut tokens = BTreeSet::new();
+        let mut token: Option<String> = None;
+        for _ in 0..self.pages_max {
+            let call = Call::get(with_page(url.clone(), token.as_deref()));
+            let answered = self.client.ask(&call, &self.tokens, |reply| wire::page::<P>(reply, &self.source)).await?;
+            let (entries, next) = match answered {
+                Answered::Page(page) => page.into_parts(),
+                Answered::NoSuchKey if token.is_none() => return Ok(Listed::NoSuchKey),
+                Answered::NoSuchKey => return Err(incomplete("what was listed went away between two pages")),
+            };
+            each(entries);
+            match next.filter(|next| !next.is_empty()) {
+                None => return Ok(Listed::ToTheEnd),
+                Some(next) if !tokens.insert(next.clone()) => return Err(incomplete("a page token came twice")),
+                next => token = next,
+            }
+        }
+        let Self { source, pages_max, .. } = self;
+        Err(incomplete(&format!("a list has more than {pages_max} pages: see sources.{source}.page_cap")))
+    }
+
+    fn address(&self, below_groups: &[&str]) -> Url {
+        let mut url = self.api_base.clone();
+        if let Ok(mut path) = url.path_segments_mut() {
+            path.pop_if_empty().extend(["admin", "directory", "v1", "groups"]).extend(below_groups);
+        }
+        url
+    }
+}
+
+pub fn incomplete(why: &str) -> Failure {
+    Failure::new(ErrorClass::Incomplete, why)
+}
+
+fn with_page(mut url: Url, token: Option<&str>) -> Url {
+    url.query_pairs_mut().append_pair("maxResults", PAGE_ROWS_MAX);
+    if let Some(token) = token {
+        url.query_pairs_mut().append_pair("pageToken", token);
+    }
+    url
+}

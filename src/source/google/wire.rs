@@ -1,0 +1,181 @@
+//! Google's words: pages, entries and errors (discovery document `admin:directory_v1`). Only the fields that are used.
+//!
+//! Invariant: a field of a wrong type, or a group without `id` or `email`, makes the whole page malformed.
+
+use entitled_model::{ErrorClass, Failure};
+use reqwest::StatusCode;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer};
+
+use crate::source::client::Reply;
+
+/// Reasons under which a 403 is a rate limit.
+const RATE_REASONS: [&str; 3] = ["userRateLimitExceeded", "rateLimitExceeded", "quotaExceeded"];
+
+/// Letters of an error's reason that are shown.
+const REASON_BYTES_MAX: usize = 40;
+
+/// A list's page. A missing list is an empty page; a missing token ends the list.
+pub trait Page: DeserializeOwned + Send {
+    const KIND: &'static str;
+    type Entry;
+    fn kind(&self) -> Option<&str>;
+    fn into_parts(self) -> (Vec<Self::Entry>, Option<String>);
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GroupsPage {
+    kind: Option<String>,
+    #[serde(default)]
+    groups: Vec<Group>,
+    next_page_token: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MembersPage {
+    kind: Option<String>,
+    #[serde(default)]
+    members: Vec<Member>,
+    next_page_token: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Group {
+    /// Immutable.
+    pub id: String,
+    pub email: String,
+    #[serde(default, deserialize_with = "count")]
+    pub direct_members_count: Option<u64>,
+}
+
+#[derive(Deserialize)]
+pub struct Member {
+    pub id: Option<String>,
+    pub email: Option<String>,
+    #[serde(rename = "type")]
+    pub kind: MemberKind,
+}
+
+#[derive(Deserialize, Clone, Copy, PartialEq, Eq)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum MemberKind {
+    User,
+    Group,
+    /// Everybody of a customer, people of other organisations, and what is yet to come.
+    #[serde(other)]
+    Other,
+}
+
+impl Page for GroupsPage {
+    const KIND: &'static str = "admin#directory#groups";
+    type Entry = Group;
+
+    fn kind(&self) -> Option<&str> {
+        self.kind.as_deref()
+    }
+
+    fn into_parts(self) -> (Vec<Group>, Option<String>) {
+        (self.groups, self.next_page_token)
+    }
+}
+
+impl Page for MembersPage {
+    const KIND: &'static str = "admin#directory#members";
+    type Entry = Member;
+
+    fn kind(&self) -> Option<&str> {
+        self.kind.as_deref()
+    }
+
+    fn into_parts(self) -> (Vec<Member>, Option<String>) {
+        (self.members, self.next_page_token)
+    }
+}
+
+/// A page, or the word that there is no such user or group.
+pub enum Answered<P> {
+    Page(P),
+    NoSuchKey,
+}
+
+/// Reads a list's reply. A 404 or 412 counts as "no such key" only in Google's own words: a wrong base address answers 404
+/// too, and proves nothing.
+pub fn page<P: Page>(reply: &Reply, source: &str) -> Result<Answered<P>, Failure> {
+    match (reply.status, reason(reply).as_deref()) {
+        (StatusCode::OK, _) => {
+            let page: P = reply.json()?;
+            match page.kind() {
+                Some(kind) if kind != P::KIND => {
+                    Err(Failure::new(ErrorClass::Malformed, format!("the answer is not of kind {}", P::KIND)))
+                }
+                _ => Ok(Answered::Page(page)),
+            }
+        }
+        (StatusCode::NOT_FOUND, Some("notFound")) | (StatusCode::PRECONDITION_FAILED, Some("conditionNotMet")) => {
+            Ok(Answered::NoSuchKey)
+        }
+        (StatusCode::FORBIDDEN, Some(reason)) if RATE_REASONS.contains(&reason) => {
+            let message = format!("answered HTTP 403 ({reason}): see sources.{source}.rate");
+            Err(Failure::new(ErrorClass::RateLimited, message).retry(reply.retry()))
+        }
+        (_, reason) => Err(refusal(reply, reason, source)),
+    }
+}
+
+fn refusal(reply: &Reply, reason: Option<&str>, source: &str) -> Failure {
+    let Failure { class, message, retry } = reply.refusal();
+    let reason = reason.map_or_else(String::new, |reason| format!(" ({reason})"));
+    let hint = match reply.status {
+        StatusCode::UNAUTHORIZED => {
+            format!(": the token was refused: see sources.{source}.credentials and sources.{source}.subject")
+        }
+        StatusCode::FORBIDDEN => format!(
+            ": may sources.{source}.subject read groups, and are the scopes {} delegated to the service account?",
+            super::token::SCOPES.join(" ")
+        ),
+        StatusCode::NOT_FOUND => format!(": see sources.{source}.api_base"),
+        StatusCode::BAD_REQUEST => format!(": see sources.{source}.customer or .domain"),
+        _ => String::new(),
+    };
+    Failure { class, message: format!("{message}{reason}{hint}"), retry }
+}
+
+/// The reason of Google's error body: `{"error": {"errors": [{"reason": ...}]}}`.
+fn reason(reply: &Reply) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Body {
+        error: Error,
+    }
+    #[derive(Deserialize)]
+    struct Error {
+        errors: Vec<Detail>,
+    }
+    #[derive(Deserialize)]
+    struct Detail {
+        reason: String,
+    }
+    if reply.status == StatusCode::OK {
+        return None;
+    }
+    let body: Body = reply.json().ok()?;
+    let reason = body.error.errors.into_iter().next()?.reason;
+    let plain = reason.len() <= REASON_BYTES_MAX && reason.bytes().all(|byte| byte.is_ascii_alphabetic());
+    plain.then_some(reason)
+}
+
+/// An int64 in a string, as Google writes it; a plain number means the same.
+fn count<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Count {
+        Text(String),
+        Number(u64),
+    }
+    match Count::deserialize(deserializer)? {
+        Count::Number(count) => Ok(Some(count)),
+        Count::Text(text) => text.parse().map(Some).map_err(|_| serde::de::Error::custom("not a count")),
+    }
+}

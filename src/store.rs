@@ -1,0 +1,93 @@
+//! The store: the only place that knows SeaORM. Everything that is written goes through a [`Unit`], one transaction.
+//!
+//! May import: sea-orm, entity, migration, model, clock. Never a source, never HTTP.
+//!
+//! Invariants: events and the rows that follow from them commit together; the log's head is the lock under which all
+//! writers stand, on both databases; no network call happens while it is held.
+
+mod connect;
+mod entitlements;
+mod error;
+mod groups;
+mod leases;
+mod log;
+mod memberships;
+mod observations;
+mod profiles;
+mod project;
+mod proof;
+mod runs;
+mod schema;
+mod sql;
+mod unit;
+mod users;
+
+use std::sync::Arc;
+
+use sea_orm::{ConnectionTrait, DatabaseConnection, StreamTrait};
+
+pub use connect::{Access, Database};
+pub use error::StoreError;
+pub use groups::GroupRow;
+pub use leases::Lease;
+pub use log::StoredEvent;
+pub use memberships::MembershipRow;
+pub use observations::{Mark, Observed};
+pub use profiles::{Profile, ProfileChange};
+pub use proof::{Fault, Proof};
+pub use runs::{RunRecord, SourceRuns};
+pub use schema::{SchemaState, Step};
+pub use unit::Unit;
+pub use users::UserRecord;
+
+use sql::Dialect;
+
+use crate::clock::Clock;
+
+/// The store of one deployment, on SQLite or PostgreSQL.
+#[derive(Clone)]
+pub struct Store {
+    db: DatabaseConnection,
+    clock: Clock,
+    /// On SQLite one writer at a time: waiting here is fair and costs nothing, waiting in the database is neither.
+    writer: Arc<tokio::sync::Mutex<()>>,
+}
+
+/// Something to read through: the store's connections, or an open transaction.
+pub trait Reader: ConnectionTrait + StreamTrait {
+    /// The dialect it speaks.
+    fn dialect(&self) -> Dialect {
+        Dialect::of(ConnectionTrait::get_database_backend(self))
+    }
+}
+
+impl<C: ConnectionTrait + StreamTrait> Reader for C {}
+
+impl Store {
+    /// A handle for reading outside of a transaction.
+    #[must_use]
+    pub fn reader(&self) -> &DatabaseConnection {
+        &self.db
+    }
+
+    /// The clock that stamps what is written.
+    #[must_use]
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// Which database this is.
+    #[must_use]
+    pub fn database(&self) -> Database {
+        Database::of(ConnectionTrait::get_database_backend(&self.db))
+    }
+
+    /// Lets go of all connections; on SQLite this folds the write-ahead log into the file.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub async fn close(self) -> Result<(), StoreError> {
+        use error::Doing;
+        self.db.close().await.doing("closing the store")
+    }
+}

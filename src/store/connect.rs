@@ -1,0 +1,167 @@
+//! Opening a database, with what each kind needs to be safe under several writers.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use sea_orm::{ConnectOptions, DatabaseBackend};
+
+use super::error::{Doing, StoreError};
+use super::{Store, schema};
+use crate::clock::Clock;
+
+/// How long a SQLite writer waits for another process's transaction.
+const SQLITE_BUSY_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long a PostgreSQL statement waits for another replica's lock.
+const POSTGRES_LOCK_TIMEOUT_MS: u64 = 60_000;
+
+/// The kind of database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Database {
+    Sqlite,
+    Postgres,
+}
+
+impl Database {
+    pub(super) fn of(backend: DatabaseBackend) -> Self {
+        match backend {
+            DatabaseBackend::Postgres => Database::Postgres,
+            _ => Database::Sqlite,
+        }
+    }
+
+    fn of_url(url: &str) -> Result<Self, StoreError> {
+        match url.split_once(':').map(|(scheme, _)| scheme) {
+            Some("sqlite") => Ok(Database::Sqlite),
+            Some("postgres" | "postgresql") => Ok(Database::Postgres),
+            _ => Err(StoreError::Address("expected sqlite://… or postgres://…".into())),
+        }
+    }
+}
+
+/// What the opener means to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    ReadWrite,
+    /// Nothing at all is written, not even a missing file: a store that is not there reads as an empty one.
+    ReadOnly,
+}
+
+impl Store {
+    /// Opens the database at `url`, with at most `connections_max` connections, each opened within `connect_timeout`.
+    ///
+    /// # Errors
+    /// When the address is of no known kind, or the database can't be reached or opened.
+    pub async fn open(
+        url: &str,
+        connections_max: u32,
+        connect_timeout: Duration,
+        access: Access,
+        clock: Clock,
+    ) -> Result<Store, StoreError> {
+        match Database::of_url(url)? {
+            Database::Postgres => {
+                let options = postgres_options(url, access);
+                Self::connect(options, connections_max, connect_timeout, clock).await
+            }
+            Database::Sqlite => Self::open_sqlite(url, connections_max, connect_timeout, access, clock).await,
+        }
+    }
+
+    async fn open_sqlite(
+        url: &str,
+        connections_max: u32,
+        connect_timeout: Duration,
+        access: Access,
+        clock: Clock,
+    ) -> Result<Store, StoreError> {
+        let file = sqlite_file(url);
+        let missing = file.as_ref().is_none_or(|file| !file.exists());
+        if missing && (file.is_none() || access == Access::ReadOnly) {
+            let store = Self::connect(sqlite_options("sqlite::memory:", false), 1, connect_timeout, clock).await?;
+            schema::up(&store).await?;
+            return Ok(store);
+        }
+        if let Some(parent) = file.as_deref().and_then(Path::parent).filter(|parent| !parent.as_os_str().is_empty())
+            && !parent.is_dir()
+        {
+            return Err(StoreError::Address(format!("the folder {} does not exist", parent.display())));
+        }
+        let address = if url.contains('?') { url.to_owned() } else { format!("{url}?mode=rwc") };
+        Self::connect(sqlite_options(&address, access == Access::ReadOnly), connections_max, connect_timeout, clock).await
+    }
+
+    async fn connect(
+        mut options: ConnectOptions,
+        connections_max: u32,
+        connect_timeout: Duration,
+        clock: Clock,
+    ) -> Result<Store, StoreError> {
+        options
+            .max_connections(connections_max)
+            .connect_timeout(connect_timeout)
+            .acquire_timeout(connect_timeout)
+            // Statements and their parameters hold personal data.
+            .sqlx_logging(false);
+        let db = sea_orm::Database::connect(options).await.doing("opening the store")?;
+        Ok(Store { db, clock, writer: Arc::default() })
+    }
+}
+
+/// The file of a SQLite address; none for one in memory.
+fn sqlite_file(url: &str) -> Option<PathBuf> {
+    let path = url.strip_prefix("sqlite:")?;
+    let path = path.strip_prefix("//").unwrap_or(path);
+    let path = path.split('?').next().unwrap_or(path);
+    (!path.is_empty() && path != ":memory:").then(|| PathBuf::from(path))
+}
+
+fn sqlite_options(address: &str, query_only: bool) -> ConnectOptions {
+    let mut options = ConnectOptions::new(address);
+    let in_memory = address.ends_with(":memory:");
+    if in_memory {
+        // The database lives as long as its one connection.
+        options.idle_timeout(None::<Duration>).max_lifetime(None::<Duration>);
+    }
+    options.map_sqlx_sqlite_opts(move |sqlite| {
+        let sqlite = sqlite.foreign_keys(true).busy_timeout(SQLITE_BUSY_TIMEOUT);
+        match (in_memory, query_only) {
+            (true, _) => sqlite,
+            (false, true) => sqlite.pragma("query_only", "ON"),
+            (false, false) => sqlite.pragma("journal_mode", "WAL").pragma("synchronous", "NORMAL"),
+        }
+    });
+    options
+}
+
+fn postgres_options(url: &str, access: Access) -> ConnectOptions {
+    let mut options = ConnectOptions::new(url);
+    options.set_application_name("entitled");
+    options.map_sqlx_postgres_opts(move |postgres| {
+        let postgres = postgres.options([("lock_timeout", POSTGRES_LOCK_TIMEOUT_MS.to_string())]);
+        match access {
+            Access::ReadWrite => postgres,
+            Access::ReadOnly => postgres.options([("default_transaction_read_only", "on")]),
+        }
+    });
+    options
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_file_of_an_address() {
+        for (url, file) in [
+            ("sqlite:///var/lib/entitled.db", Some("/var/lib/entitled.db")),
+            ("sqlite://entitled.db", Some("entitled.db")),
+            ("sqlite://entitled.db?mode=rw", Some("entitled.db")),
+            ("sqlite::memory:", None),
+            ("sqlite://:memory:", None),
+        ] {
+            assert_eq!(sqlite_file(url), file.map(PathBuf::from), "{url}");
+        }
+        assert!(Database::of_url("mysql://x").is_err());
+    }
+}

@@ -1,0 +1,138 @@
+//! Groups: their names and ids.
+
+use std::collections::HashMap;
+
+use entitled_entity::user_group;
+use entitled_model::event::{Cause, Event};
+use entitled_model::observation::{ObservedGroup, SystemGroup};
+use entitled_model::{GroupId, SourceName};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder};
+
+use super::error::{Doing, StoreError};
+use super::sql::{ids, rows};
+use super::{Reader, Store};
+
+/// A group, with how many users are in it by any source.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GroupRow {
+    pub id: GroupId,
+    pub name: String,
+    pub managed_by: Option<SourceName>,
+    pub members: u64,
+}
+
+impl Store {
+    /// The ids of those of `names` that there are.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn group_ids(&self, conn: &impl Reader, names: &[&str]) -> Result<HashMap<String, GroupId>, StoreError> {
+        let d = conn.dialect();
+        let sql = format!("SELECT name, id FROM user_group WHERE name IN (SELECT {} FROM {})", d.text(0), d.each("$1"));
+        let names: Vec<[&str; 1]> = names.iter().map(|name| [*name]).collect();
+        self.names_and_ids(conn, d.statement(sql, [rows(&names)])).await
+    }
+
+    /// The names of those of `groups` that there are.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn group_names(&self, conn: &impl Reader, groups: &[GroupId]) -> Result<HashMap<GroupId, String>, StoreError> {
+        let d = conn.dialect();
+        let sql = format!("SELECT name, id FROM user_group WHERE id IN (SELECT {} FROM {})", d.uuid(0), d.each("$1"));
+        let found = self.names_and_ids(conn, d.statement(sql, [ids(groups.iter().map(|group| group.0))])).await?;
+        Ok(found.into_iter().map(|(name, id)| (id, name)).collect())
+    }
+
+    async fn names_and_ids(
+        &self,
+        conn: &impl Reader,
+        statement: sea_orm::Statement,
+    ) -> Result<HashMap<String, GroupId>, StoreError> {
+        const DOING: &str = "reading groups";
+        let found = conn.query_all_raw(statement).await.doing(DOING)?;
+        let read = |row: &sea_orm::QueryResult| {
+            Ok((row.try_get_by_index(0).doing(DOING)?, GroupId(row.try_get_by_index(1).doing(DOING)?)))
+        };
+        found.iter().map(read).collect()
+    }
+
+    /// All groups, by name.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn groups(&self) -> Result<Vec<GroupRow>, StoreError> {
+        const DOING: &str = "listing groups";
+        let sql = "SELECT g.id, g.name, g.managed_by,
+                (SELECT count(DISTINCT m.user_id) FROM membership m WHERE m.group_id = g.id AND m.to_position IS NULL)
+            FROM user_group g ORDER BY g.name";
+        let dialect = self.db.dialect();
+        let found = self.db.query_all_raw(dialect.statement(sql, [])).await.doing(DOING)?;
+        let mut groups = Vec::with_capacity(found.len());
+        for row in &found {
+            let managed_by: Option<String> = row.try_get_by_index(2).doing(DOING)?;
+            let members: i64 = row.try_get_by_index(3).doing(DOING)?;
+            groups.push(GroupRow {
+                id: GroupId(row.try_get_by_index(0).doing(DOING)?),
+                name: row.try_get_by_index(1).doing(DOING)?,
+                managed_by: managed_by.map(SourceName::stored),
+                members: members.unsigned_abs(),
+            });
+        }
+        Ok(groups)
+    }
+
+    /// The group of that name or id.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn group_by_any_name(&self, name: &str) -> Result<Option<GroupId>, StoreError> {
+        const DOING: &str = "looking for a group";
+        let named = |name: String| user_group::Entity::find().filter(user_group::Column::Name.eq(name));
+        for name in [name.to_owned(), name.trim().to_lowercase()] {
+            if let Some(found) = named(name).one(&self.db).await.doing(DOING)? {
+                return Ok(Some(GroupId(found.id)));
+            }
+        }
+        let Ok(id) = uuid::Uuid::parse_str(name) else { return Ok(None) };
+        let found = user_group::Entity::find_by_id(id).order_by_asc(user_group::Column::Id).one(&self.db).await;
+        Ok(found.doing(DOING)?.map(|group| GroupId(group.id)))
+    }
+
+    /// Seeds the system groups that are missing.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub async fn seed_system_groups(&self) -> Result<(), StoreError> {
+        let names: Vec<&str> = SystemGroup::ALL.iter().map(|group| group.name()).collect();
+        if self.group_ids(&self.db, &names).await?.len() == names.len() {
+            return Ok(());
+        }
+        let mut unit = self.begin().await?;
+        let there = self.group_ids(unit.reader(), &names).await?;
+        let seeded = SourceName::stored("system_seed".to_owned());
+        let missing = SystemGroup::ALL.into_iter().filter(|group| !there.contains_key(group.name()));
+        let events = missing.map(|group| Event::group_created(group.id(), &ObservedGroup::System(group), &seeded));
+        let (events, at) = (events.collect(), unit.at());
+        let cause = Cause { actor: "system".to_owned(), ..Cause::default() };
+        unit.record(&cause, at, events).await?;
+        unit.commit().await?;
+        Ok(())
+    }
+
+    /// Makes the configured sources known, so that the database takes their rows and refuses all others.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub async fn register_sources(&self, names: impl IntoIterator<Item = SourceName>) -> Result<(), StoreError> {
+        let d = self.db.dialect();
+        let sql = format!(
+            "INSERT INTO source (name) SELECT {} FROM {} WHERE true ON CONFLICT (name) DO NOTHING",
+            d.text(0),
+            d.each("$1")
+        );
+        let names: Vec<[String; 1]> = names.into_iter().map(|name| [name.to_string()]).collect();
+        self.db.execute_raw(d.statement(sql, [rows(&names)])).await.doing("registering sources")?;
+        Ok(())
+    }
+}

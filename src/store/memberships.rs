@@ -1,0 +1,157 @@
+//! Memberships: who is in what, by which source.
+
+use std::collections::BTreeMap;
+
+use entitled_model::desired::Pair;
+use entitled_model::plan::Stored;
+use entitled_model::{Facet, GroupId, Instant, SourceName, UserId};
+use futures_util::TryStreamExt;
+use sea_orm::{ConnectionTrait, QueryResult, Statement};
+
+use super::error::{Doing, StoreError};
+use super::sql::ids;
+use super::{Reader, Store};
+
+/// An open membership, with the names of both sides.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MembershipRow {
+    pub group: String,
+    pub user: UserId,
+    pub source: SourceName,
+    pub added_at: Instant,
+}
+
+const DOING: &str = "reading memberships";
+
+impl Store {
+    /// What the store holds of `source` about these users.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn stored_of_users(
+        &self,
+        conn: &impl Reader,
+        source: &SourceName,
+        users: &[UserId],
+    ) -> Result<Stored, StoreError> {
+        let d = conn.dialect();
+        let asked = ids(users.iter().map(|user| user.0));
+        let sql = format!(
+            "SELECT m.group_id, m.user_id, m.blocked_position, g.resource_type, g.permission
+             FROM membership m JOIN user_group g ON g.id = m.group_id
+             WHERE m.source = $1 AND m.to_position IS NULL AND m.user_id IN (SELECT {} FROM {})
+             ORDER BY m.group_id, m.user_id",
+            d.uuid(0),
+            d.each("$2")
+        );
+        let mut stored = Stored { admins: self.administrators(conn).await?, ..Stored::default() };
+        let statement = d.statement(sql, [source.as_str().into(), asked]);
+        let mut rows = Box::pin(conn.stream_raw(statement).await.doing(DOING)?);
+        while let Some(row) = rows.try_next().await.doing(DOING)? {
+            let group = take_pair(&mut stored, &row)?;
+            let resource_type: Option<String> = row.try_get_by_index(3).doing(DOING)?;
+            let permission: Option<String> = row.try_get_by_index(4).doing(DOING)?;
+            if let (Some(resource_type), Some(permission)) = (resource_type, permission) {
+                stored.facets.insert(group, Facet { resource_type, permission });
+            }
+        }
+        drop(rows);
+        stored.entitlements = self.entitlements_of(conn, source, users).await?;
+        Ok(stored)
+    }
+
+    /// All memberships that the store holds of `source`.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn stored_of_source(&self, conn: &impl Reader, source: &SourceName) -> Result<Stored, StoreError> {
+        let d = conn.dialect();
+        let sql = "SELECT group_id, user_id, blocked_position FROM membership
+            WHERE source = $1 AND to_position IS NULL ORDER BY group_id, user_id";
+        let mut stored = Stored { admins: self.administrators(conn).await?, ..Stored::default() };
+        let mut rows = Box::pin(conn.stream_raw(d.statement(sql, [source.as_str().into()])).await.doing(DOING)?);
+        while let Some(row) = rows.try_next().await.doing(DOING)? {
+            take_pair(&mut stored, &row)?;
+        }
+        Ok(stored)
+    }
+
+    /// The active people in `Admin` with each source that supports them, longest-standing first.
+    async fn administrators(&self, conn: &impl Reader) -> Result<Vec<(UserId, SourceName)>, StoreError> {
+        let d = conn.dialect();
+        let sql = "SELECT m.user_id, m.source FROM membership m JOIN user_account u ON u.id = m.user_id
+            WHERE m.group_id = $1 AND m.to_position IS NULL AND u.status = 'active' AND u.kind = 'person'
+            ORDER BY m.from_position, m.user_id";
+        let rows = conn.query_all_raw(d.statement(sql, [GroupId::ADMIN.0.into()])).await.doing(DOING)?;
+        let read = |row: &QueryResult| {
+            let source = SourceName::stored(row.try_get_by_index(1).doing(DOING)?);
+            Ok((UserId(row.try_get_by_index(0).doing(DOING)?), source))
+        };
+        rows.iter().map(read).collect()
+    }
+
+    /// A user's open memberships, by group and source.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn memberships_of_user(&self, conn: &impl Reader, user: UserId) -> Result<Vec<MembershipRow>, StoreError> {
+        self.membership_rows(conn, "m.user_id", user.0).await
+    }
+
+    /// A group's open memberships, by user and source.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn memberships_of_group(&self, conn: &impl Reader, group: GroupId) -> Result<Vec<MembershipRow>, StoreError> {
+        self.membership_rows(conn, "m.group_id", group.0).await
+    }
+
+    async fn membership_rows(
+        &self,
+        conn: &impl Reader,
+        by: &str,
+        id: uuid::Uuid,
+    ) -> Result<Vec<MembershipRow>, StoreError> {
+        let sql = format!(
+            "SELECT g.name, m.user_id, m.source, m.from_at FROM membership m JOIN user_group g ON g.id = m.group_id
+             WHERE {by} = $1 AND m.to_position IS NULL ORDER BY g.name, m.user_id, m.source"
+        );
+        let statement: Statement = conn.dialect().statement(sql, [id.into()]);
+        let rows = conn.query_all_raw(statement).await.doing(DOING)?;
+        let read = |row: &QueryResult| {
+            Ok(MembershipRow {
+                group: row.try_get_by_index(0).doing(DOING)?,
+                user: UserId(row.try_get_by_index(1).doing(DOING)?),
+                source: SourceName::stored(row.try_get_by_index(2).doing(DOING)?),
+                added_at: row.try_get_by_index(3).doing(DOING)?,
+            })
+        };
+        rows.iter().map(read).collect()
+    }
+
+    /// How many open memberships each source holds.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn memberships_by_source(&self) -> Result<BTreeMap<String, u64>, StoreError> {
+        let d = self.db.dialect();
+        let sql = "SELECT source, count(*) FROM membership WHERE to_position IS NULL GROUP BY source";
+        let rows = self.db.query_all_raw(d.statement(sql, [])).await.doing(DOING)?;
+        let read = |row: &QueryResult| {
+            let count: i64 = row.try_get_by_index(1).doing(DOING)?;
+            Ok((row.try_get_by_index(0).doing(DOING)?, count.unsigned_abs()))
+        };
+        rows.iter().map(read).collect()
+    }
+}
+
+fn take_pair(stored: &mut Stored, row: &QueryResult) -> Result<GroupId, StoreError> {
+    let pair: Pair = (GroupId(row.try_get_by_index(0).doing(DOING)?), UserId(row.try_get_by_index(1).doing(DOING)?));
+    let blocked: Option<i64> = row.try_get_by_index(2).doing(DOING)?;
+    if blocked.is_some() {
+        stored.told_blocked.insert(pair);
+    }
+    stored.pairs.push(pair);
+    Ok(pair.0)
+}
+

@@ -1,0 +1,163 @@
+//! Observation marks: when each source was last observed, per user and as a whole. Newest observation wins.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use entitled_model::observation::Verdict;
+use entitled_model::{Instant, RunId, SourceName, UserId};
+use sea_orm::{ConnectionTrait, QueryResult};
+use serde_json::json;
+use uuid::Uuid;
+
+use super::error::{Doing, StoreError};
+use super::sql::{STATEMENT_ROWS_MAX, ids, rows, time};
+use super::{Reader, Store, Unit};
+
+/// Stands for the source as a whole.
+const WHOLE: UserId = UserId(Uuid::nil());
+
+const DOING: &str = "reading observation marks";
+
+/// When an applied observation began and ended, and whether it asked to deny a login.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mark {
+    pub began_at: Instant,
+    pub completed_at: Instant,
+    pub verdict: Option<String>,
+}
+
+/// The marks that matter to one user: the newest of their own, and the newest of the source as a whole.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Observed {
+    pub user: Option<Mark>,
+    pub whole: Option<Mark>,
+}
+
+impl Observed {
+    /// The newest mark of either kind.
+    #[must_use]
+    pub fn newest(&self) -> Option<&Mark> {
+        self.user.iter().chain(&self.whole).max_by_key(|mark| mark.began_at)
+    }
+}
+
+fn mark(row: &QueryResult) -> Result<(UserId, Mark), StoreError> {
+    let mark = Mark {
+        began_at: row.try_get_by_index(1).doing(DOING)?,
+        completed_at: row.try_get_by_index(2).doing(DOING)?,
+        verdict: row.try_get_by_index(3).doing(DOING)?,
+    };
+    Ok((UserId(row.try_get_by_index(0).doing(DOING)?), mark))
+}
+
+impl Store {
+    /// The newest beginning of any applied observation of `source`.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn latest_begin(&self, conn: &impl Reader, source: &SourceName) -> Result<Option<Instant>, StoreError> {
+        let d = conn.dialect();
+        let sql = "SELECT began_at FROM observation WHERE source = $1 ORDER BY began_at DESC LIMIT 1";
+        let row = conn.query_one_raw(d.statement(sql, [source.as_str().into()])).await.doing(DOING)?;
+        row.map(|row| row.try_get_by_index(0).doing(DOING)).transpose()
+    }
+
+    /// The marks of these users, and of the source as a whole.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn marks_of_users(
+        &self,
+        conn: &impl Reader,
+        source: &SourceName,
+        users: &[UserId],
+    ) -> Result<(Option<Mark>, BTreeMap<UserId, Mark>), StoreError> {
+        let d = conn.dialect();
+        let sql = format!(
+            "SELECT user_id, began_at, completed_at, verdict FROM observation
+             WHERE source = $1 AND user_id IN (SELECT {} FROM {})",
+            d.uuid(0),
+            d.each("$2")
+        );
+        let asked = ids(users.iter().copied().chain([WHOLE]).map(|user| user.0));
+        let rows = conn.query_all_raw(d.statement(sql, [source.as_str().into(), asked])).await.doing(DOING)?;
+        let mut marks = rows.iter().map(mark).collect::<Result<BTreeMap<_, _>, _>>()?;
+        Ok((marks.remove(&WHOLE), marks))
+    }
+
+    /// The marks that each source has on a user.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn observed(
+        &self,
+        conn: &impl Reader,
+        user: UserId,
+    ) -> Result<BTreeMap<SourceName, Observed>, StoreError> {
+        let d = conn.dialect();
+        let sql = "SELECT user_id, began_at, completed_at, verdict, source FROM observation WHERE user_id IN ($1, $2)";
+        let rows = conn.query_all_raw(d.statement(sql, [user.0.into(), WHOLE.0.into()])).await.doing(DOING)?;
+        let mut found: BTreeMap<SourceName, Observed> = BTreeMap::new();
+        for row in &rows {
+            let (of, mark) = mark(row)?;
+            let observed = found.entry(SourceName::stored(row.try_get_by_index(4).doing(DOING)?)).or_default();
+            if of == WHOLE {
+                observed.whole = Some(mark);
+            } else {
+                observed.user = Some(mark);
+            }
+        }
+        Ok(found)
+    }
+
+    /// The users of whom `source` said something that began after `began_at`; `None` when the source as a whole did.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn superseded(
+        &self,
+        conn: &impl Reader,
+        source: &SourceName,
+        began_at: Instant,
+    ) -> Result<Option<BTreeSet<UserId>>, StoreError> {
+        let d = conn.dialect();
+        let sql = "SELECT user_id FROM observation WHERE source = $1 AND began_at > $2";
+        let rows = conn.query_all_raw(d.statement(sql, [source.as_str().into(), began_at.into()])).await.doing(DOING)?;
+        let users: Result<BTreeSet<UserId>, StoreError> =
+            rows.iter().map(|row| Ok(UserId(row.try_get_by_index(0).doing(DOING)?))).collect();
+        let users = users?;
+        Ok((!users.contains(&WHOLE)).then_some(users))
+    }
+}
+
+/// An observation that is being applied; `None` is the source as a whole.
+pub type Applied = (Option<UserId>, Instant, Instant, Option<Verdict>);
+
+impl Unit {
+    /// Remembers observations as the newest of their kind; one that began before the remembered one changes nothing.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub async fn mark_observed(&mut self, source: &SourceName, run: RunId, applied: &[Applied]) -> Result<(), StoreError> {
+        let d = self.dialect();
+        let sql = format!(
+            "INSERT INTO observation (source, user_id, began_at, completed_at, run_id, verdict)
+             SELECT $2, {}, {}, {}, $3, {} FROM {} WHERE true
+             ON CONFLICT (source, user_id) DO UPDATE SET began_at = excluded.began_at,
+                completed_at = excluded.completed_at, run_id = excluded.run_id, verdict = excluded.verdict
+             WHERE excluded.began_at > observation.began_at",
+            d.uuid(0), d.time(1), d.time(2), d.text(3), d.each("$1")
+        );
+        for chunk in applied.chunks(STATEMENT_ROWS_MAX) {
+            let chunk: Vec<_> = chunk
+                .iter()
+                .map(|(user, began_at, completed_at, verdict)| {
+                    let verdict = verdict.map(Verdict::as_str);
+                    json!([user.unwrap_or(WHOLE), time(*began_at), time(*completed_at), verdict])
+                })
+                .collect();
+            let statement = d.statement(&sql, [rows(&chunk), source.as_str().into(), run.0.into()]);
+            self.reader().execute_raw(statement).await.doing("writing observation marks")?;
+        }
+        Ok(())
+    }
+}

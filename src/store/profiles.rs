@@ -1,0 +1,116 @@
+//! Profiles: what is personal about a user. They stand beside the log, so that they can be erased while it stays whole.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use entitled_entity::user_profile;
+use entitled_model::event::{Event, ProfileField, UserProfileChanged};
+use entitled_model::{EmailAddress, Subject, UserId};
+use sea_orm::{ActiveModelTrait, ActiveValue::Set, ConnectionTrait};
+use serde_json::{Value, json};
+
+use super::error::{Doing, StoreError};
+use super::sql::{STATEMENT_ROWS_MAX, rows, time};
+use super::{Unit, UserRecord};
+
+/// What is personal about a user. `claims` are those of the logins so far, the latest word of each.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Profile {
+    pub email: Option<EmailAddress>,
+    pub sub: Option<Subject>,
+    pub claims: BTreeMap<String, Value>,
+}
+
+/// What a login says about a user; a claim that is null is forgotten, one that is not named is kept.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct ProfileChange {
+    pub email: Option<EmailAddress>,
+    pub sub: Option<Subject>,
+    pub claims: BTreeMap<String, Value>,
+}
+
+impl Profile {
+    /// The profile after a change, and which parts of it differ.
+    #[must_use]
+    pub fn after(&self, change: &ProfileChange) -> (Profile, BTreeSet<ProfileField>) {
+        let ProfileChange { email, sub, claims } = change;
+        let mut after = self.clone();
+        after.email = email.clone().or(after.email);
+        after.sub = sub.clone().or(after.sub);
+        for (name, value) in claims {
+            match value {
+                Value::Null => after.claims.remove(name),
+                value => after.claims.insert(name.clone(), value.clone()),
+            };
+        }
+        let differs = [
+            (ProfileField::Email, after.email != self.email),
+            (ProfileField::Sub, after.sub != self.sub),
+            (ProfileField::Claims, after.claims != self.claims),
+        ];
+        let fields = differs.into_iter().filter_map(|(field, differs)| differs.then_some(field)).collect();
+        (after, fields)
+    }
+}
+
+impl Unit {
+    /// Writes the profiles of users who are being created and of whom only the address is known.
+    ///
+    /// # Errors
+    /// When the database refuses, as it does for an address that somebody has.
+    pub async fn create_profiles(&mut self, users: &[(UserId, EmailAddress)]) -> Result<(), StoreError> {
+        let d = self.dialect();
+        let at = time(self.at());
+        let sql = format!(
+            "INSERT INTO user_profile (user_id, email, email_key, claims, updated_at)
+             SELECT {}, {}, {}, '{{}}', {} FROM {}",
+            d.uuid(0), d.text(1), d.text(2), d.time(3), d.each("$1")
+        );
+        for chunk in users.chunks(STATEMENT_ROWS_MAX) {
+            let chunk: Vec<Value> = chunk
+                .iter()
+                .map(|(user, email)| json!([user, email.as_given(), email.key().as_str(), at]))
+                .collect();
+            self.reader().execute_raw(d.statement(&sql, [rows(&chunk)])).await.doing("writing profiles")?;
+        }
+        Ok(())
+    }
+
+    /// Writes a user's profile as it is after a login.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub async fn update_profile(&mut self, user: &UserRecord, profile: &Profile) -> Result<(), StoreError> {
+        let row = user_profile::ActiveModel {
+            user_id: Set(user.id.0),
+            email: Set(profile.email.as_ref().map(|email| email.as_given().to_owned())),
+            email_key: Set(profile.email.as_ref().map(|email| email.key().as_str().to_owned())),
+            sub: Set(profile.sub.as_ref().map(|sub| sub.as_str().to_owned())),
+            claims: Set(json!(profile.claims).to_string()),
+            updated_at: Set(self.at()),
+        };
+        row.update(self.reader()).await.doing("updating a profile")?;
+        Ok(())
+    }
+}
+
+/// The event that tells of a changed profile, without its values.
+#[must_use]
+pub fn profile_changed(user: UserId, fields: BTreeSet<ProfileField>) -> Event {
+    Event::UserProfileChanged(UserProfileChanged { user, fields })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_login_adds_to_the_claims_and_null_forgets_one() {
+        // D2
+        let before = Profile { claims: BTreeMap::from([("siret".into(), json!("1")), ("org".into(), json!("x"))]), ..Profile::default() };
+        let claims = BTreeMap::from([("siret".into(), json!("2")), ("org".into(), Value::Null)]);
+        let (after, fields) = before.after(&ProfileChange { claims, ..ProfileChange::default() });
+        assert_eq!(after.claims, BTreeMap::from([("siret".into(), json!("2"))]));
+        assert_eq!(fields, BTreeSet::from([ProfileField::Claims]));
+        assert!(after.after(&ProfileChange::default()).1.is_empty());
+    }
+}

@@ -1,0 +1,258 @@
+//! Carrying out row changes, many in one statement.
+//!
+//! The same code writes the current tables in an append's transaction, and the replayed ones that `verify` compares with.
+
+use std::collections::{BTreeMap, HashSet};
+
+use entitled_model::projection::{RowChange, Since};
+use entitled_model::{GroupId, SourceName, UserId};
+use sea_orm::ConnectionTrait;
+use serde::Serialize;
+use serde_json::Value as Json;
+use serde_json::json;
+
+use super::error::{Doing, StoreError};
+use super::sql::{Dialect, STATEMENT_ROWS_MAX, rows, time};
+
+/// The most row changes held back before they are written.
+const PENDING_ROWS_MAX: usize = 50_000;
+
+/// Which set of tables is written: a prefix of their names.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Tables(&'static str);
+
+impl Tables {
+    pub(super) const CURRENT: Tables = Tables("");
+    pub(super) const REPLAYED: Tables = Tables("replay_");
+
+    pub(super) fn name(self, table: &str) -> String {
+        format!("{}{table}", self.0)
+    }
+}
+
+/// One membership row: group, user, source, position, instant.
+#[derive(Serialize)]
+struct Row(GroupId, UserId, SourceName, i64, String);
+
+type Key = (GroupId, UserId, SourceName);
+
+/// Row changes on their way into the tables. What can't be reordered is written before it would be.
+pub(super) struct Projector {
+    tables: Tables,
+    dialect: Dialect,
+    pending: Pending,
+}
+
+/// Row changes that wait to be written together.
+#[derive(Default)]
+struct Pending {
+    users: Vec<Json>,
+    groups: Vec<Json>,
+    closed: Vec<Row>,
+    opened: Vec<Row>,
+    opened_keys: HashSet<Key>,
+    /// Each with its last word: a value, or none.
+    entitlements: BTreeMap<(UserId, SourceName, String), Option<(String, Since)>>,
+}
+
+impl Pending {
+    fn rows(&self) -> usize {
+        self.users.len() + self.groups.len() + self.opened.len() + self.closed.len() + self.entitlements.len()
+    }
+}
+
+impl Projector {
+    pub(super) fn new(tables: Tables, dialect: Dialect) -> Self {
+        Self { tables, dialect, pending: Pending::default() }
+    }
+
+    /// Takes the changes of one event, and writes when enough have come together.
+    pub(super) async fn take(
+        &mut self,
+        conn: &impl ConnectionTrait,
+        since: Since,
+        changes: Vec<RowChange<'_>>,
+    ) -> Result<(), StoreError> {
+        for change in changes {
+            match change {
+                RowChange::InsertUsers { users } => {
+                    let row = |user: &UserId| json!([user, since.position, time(since.at)]);
+                    self.pending.users.extend(users.iter().map(row));
+                }
+                RowChange::InsertGroup(group) => {
+                    let facet = group.facet.as_ref();
+                    self.pending.groups.push(json!([
+                        group.group,
+                        group.name,
+                        group.managed_by,
+                        group.external_id,
+                        facet.map(|facet| &facet.resource_type),
+                        facet.map(|facet| &facet.permission),
+                        group.resource_id,
+                        since.position,
+                        time(since.at)
+                    ]));
+                }
+                RowChange::OpenMemberships { group, source, users } => {
+                    self.pending.opened.extend(membership_rows(group, source, users, since));
+                    self.pending.opened_keys.extend(users.iter().map(|user| (group, *user, source.clone())));
+                }
+                RowChange::CloseMemberships { group, source, users } => {
+                    if users.iter().any(|user| self.pending.opened_keys.contains(&(group, *user, source.clone()))) {
+                        self.finish(conn).await?;
+                    }
+                    self.pending.closed.extend(membership_rows(group, source, users, since));
+                }
+                RowChange::PutEntitlement { user, source, key, value } => {
+                    let key = (user, source.clone(), key.to_owned());
+                    self.pending.entitlements.insert(key, Some((value.text().to_owned(), since)));
+                }
+                RowChange::DeleteEntitlement { user, source, key } => {
+                    self.pending.entitlements.insert((user, source.clone(), key.to_owned()), None);
+                }
+                RowChange::MarkBlocked { group, source, user } => {
+                    self.finish(conn).await?;
+                    self.mark_blocked(conn, since, group, source, user).await?;
+                }
+            }
+        }
+        if self.pending.rows() >= PENDING_ROWS_MAX {
+            self.finish(conn).await?;
+        }
+        Ok(())
+    }
+
+    /// Writes everything taken so far.
+    pub(super) async fn finish(&mut self, conn: &impl ConnectionTrait) -> Result<(), StoreError> {
+        let Pending { users, groups, closed, opened, opened_keys: _, entitlements } = std::mem::take(&mut self.pending);
+        self.write_users(conn, &users).await?;
+        self.write_groups(conn, &groups).await?;
+        self.close(conn, &closed).await?;
+        self.open(conn, &opened).await?;
+        let (mut put, mut deleted) = (Vec::new(), Vec::new());
+        for ((user, source, key), word) in entitlements {
+            match word {
+                Some((value, since)) => put.push(json!([user, source, key, value, since.position, time(since.at)])),
+                None => deleted.push(json!([user, source, key])),
+            }
+        }
+        self.put_entitlements(conn, &put).await?;
+        self.delete_entitlements(conn, &deleted).await
+    }
+
+    async fn write_users(&self, conn: &impl ConnectionTrait, users: &[Json]) -> Result<(), StoreError> {
+        let d = self.dialect;
+        let sql = format!(
+            "INSERT INTO {} (id, kind, status, created_position, created_at)
+             SELECT {}, 'person', 'active', {}, {} FROM {}",
+            self.tables.name("user_account"), d.uuid(0), d.int(1), d.time(2), d.each("$1")
+        );
+        self.write_all(conn, &sql, users, "writing users").await
+    }
+
+    async fn write_groups(&self, conn: &impl ConnectionTrait, groups: &[Json]) -> Result<(), StoreError> {
+        let d = self.dialect;
+        let sql = format!(
+            "INSERT INTO {} (id, name, managed_by, external_id, resource_type, permission, resource_id,
+                created_position, created_at)
+             SELECT {}, {}, {}, {}, {}, {}, {}, {}, {} FROM {}",
+            self.tables.name("user_group"), d.uuid(0), d.text(1), d.text(2), d.text(3), d.text(4), d.text(5), d.text(6),
+            d.int(7), d.time(8), d.each("$1")
+        );
+        self.write_all(conn, &sql, groups, "writing groups").await
+    }
+
+    async fn open(&self, conn: &impl ConnectionTrait, opened: &[Row]) -> Result<(), StoreError> {
+        let d = self.dialect;
+        let sql = format!(
+            "INSERT INTO {} (group_id, user_id, source, from_position, from_at)
+             SELECT {}, {}, {}, {}, {} FROM {}",
+            self.tables.name("membership"), d.uuid(0), d.uuid(1), d.text(2), d.int(3), d.time(4), d.each("$1")
+        );
+        self.write_all(conn, &sql, opened, "writing memberships").await
+    }
+
+    async fn close(&self, conn: &impl ConnectionTrait, closed: &[Row]) -> Result<(), StoreError> {
+        let d = self.dialect;
+        let table = self.tables.name("membership");
+        let sql = format!(
+            "UPDATE {table} SET to_position = x.at_position, to_at = x.at_time
+             FROM (SELECT {} AS group_id, {} AS user_id, {} AS source, {} AS at_position, {} AS at_time FROM {}) AS x
+             WHERE {table}.group_id = x.group_id AND {table}.user_id = x.user_id AND {table}.source = x.source
+               AND {table}.to_position IS NULL",
+            d.uuid(0), d.uuid(1), d.text(2), d.int(3), d.time(4), d.each("$1")
+        );
+        self.write_all(conn, &sql, closed, "ending memberships").await
+    }
+
+    /// Runs `sql` over the rows, a bounded number at a time; each row must have met exactly one row of the table.
+    async fn write_all<T: Serialize>(
+        &self,
+        conn: &impl ConnectionTrait,
+        sql: &str,
+        all: &[T],
+        doing: &'static str,
+    ) -> Result<(), StoreError> {
+        for chunk in all.chunks(STATEMENT_ROWS_MAX) {
+            let written = conn.execute_raw(self.dialect.statement(sql, [rows(chunk)])).await.doing(doing)?;
+            if written.rows_affected() != chunk.len() as u64 {
+                let (met, asked) = (written.rows_affected(), chunk.len());
+                return Err(StoreError::damaged(format!("{doing}: {asked} rows were meant and {met} were met")));
+            }
+        }
+        Ok(())
+    }
+
+    async fn put_entitlements(&self, conn: &impl ConnectionTrait, put: &[Json]) -> Result<(), StoreError> {
+        let d = self.dialect;
+        let sql = format!(
+            "INSERT INTO {} (user_id, source, key, value, since_position, since_at)
+             SELECT {}, {}, {}, {}, {}, {} FROM {} WHERE true
+             ON CONFLICT (user_id, source, key) DO UPDATE SET
+                value = excluded.value, since_position = excluded.since_position, since_at = excluded.since_at",
+            self.tables.name("entitlement"), d.uuid(0), d.text(1), d.text(2), d.text(3), d.int(4), d.time(5), d.each("$1")
+        );
+        self.write_all(conn, &sql, put, "writing entitlements").await
+    }
+
+    async fn delete_entitlements(&self, conn: &impl ConnectionTrait, deleted: &[Json]) -> Result<(), StoreError> {
+        let d = self.dialect;
+        let sql = format!(
+            "DELETE FROM {} WHERE (user_id, source, key) IN (SELECT {}, {}, {} FROM {})",
+            self.tables.name("entitlement"), d.uuid(0), d.text(1), d.text(2), d.each("$1")
+        );
+        // One that was put and deleted since the last write was never there.
+        for chunk in deleted.chunks(STATEMENT_ROWS_MAX) {
+            conn.execute_raw(d.statement(&sql, [rows(chunk)])).await.doing("ending entitlements")?;
+        }
+        Ok(())
+    }
+
+    async fn mark_blocked(
+        &self,
+        conn: &impl ConnectionTrait,
+        since: Since,
+        group: GroupId,
+        source: &SourceName,
+        user: UserId,
+    ) -> Result<(), StoreError> {
+        let sql = format!(
+            "UPDATE {} SET blocked_position = $1
+             WHERE group_id = $2 AND user_id = $3 AND source = $4 AND to_position IS NULL",
+            self.tables.name("membership")
+        );
+        let values = [since.position.0.into(), group.0.into(), user.0.into(), source.as_str().into()];
+        conn.execute_raw(self.dialect.statement(sql, values)).await.doing("marking a blocked removal")?;
+        Ok(())
+    }
+}
+
+fn membership_rows<'a>(
+    group: GroupId,
+    source: &'a SourceName,
+    users: &'a [UserId],
+    since: Since,
+) -> impl Iterator<Item = Row> + 'a {
+    let at = time(since.at);
+    users.iter().map(move |user| Row(group, *user, source.clone(), since.position.0, at.clone()))
+}

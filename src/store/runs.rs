@@ -1,0 +1,145 @@
+//! Run records: what each run of each source came to.
+
+use std::collections::BTreeMap;
+
+use entitled_entity::run;
+use entitled_model::{ErrorClass, Instant, Outcome, Position, RunId, SourceName, Trigger, UserId};
+use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryResult};
+
+use super::error::{Doing, StoreError};
+use super::{Reader, Store, Unit};
+
+/// One run of one source, ended.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RunRecord {
+    pub run_id: RunId,
+    pub source: SourceName,
+    pub trigger: Trigger,
+    /// Set when the run asked about this user alone.
+    pub user: Option<UserId>,
+    pub began_at: Instant,
+    pub ended_at: Instant,
+    pub outcome: Outcome,
+    pub error: Option<(ErrorClass, String)>,
+    pub created: u64,
+    pub removed: u64,
+    pub kept: u64,
+    pub unchanged: u64,
+    pub users_asked: u64,
+    pub users_failed: u64,
+    pub plan_hash: Option<String>,
+    pub position: Option<Position>,
+}
+
+/// When a source last ran, and last ran well, over all that it was asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct SourceRuns {
+    pub last_ended_at: Option<Instant>,
+    pub last_outcome: Option<String>,
+    pub last_error_class: Option<String>,
+    pub last_success_at: Option<Instant>,
+}
+
+fn count(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
+
+fn row(record: &RunRecord) -> run::ActiveModel {
+    run::ActiveModel {
+        run_id: Set(record.run_id.0),
+        source: Set(record.source.to_string()),
+        trigger: Set(record.trigger.to_string()),
+        user_id: Set(record.user.map(|user| user.0)),
+        began_at: Set(record.began_at),
+        ended_at: Set(record.ended_at),
+        outcome: Set(record.outcome.to_string()),
+        error_class: Set(record.error.as_ref().map(|(class, _)| class.to_string())),
+        error_message: Set(record.error.as_ref().map(|(_, message)| message.clone())),
+        created: Set(count(record.created)),
+        removed: Set(count(record.removed)),
+        kept: Set(count(record.kept)),
+        unchanged: Set(count(record.unchanged)),
+        users_asked: Set(count(record.users_asked)),
+        users_failed: Set(count(record.users_failed)),
+        plan_hash: Set(record.plan_hash.clone()),
+        position: Set(record.position.map(|position| position.0)),
+    }
+}
+
+impl Unit {
+    /// Records the run within its own transaction.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub async fn record_run(&mut self, record: &RunRecord) -> Result<(), StoreError> {
+        run::Entity::insert(row(record)).exec_without_returning(self.reader()).await.doing("recording a run")?;
+        Ok(())
+    }
+}
+
+impl Store {
+    /// Records a run that wrote nothing else: it failed, or it was held.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub async fn record_run(&self, record: &RunRecord) -> Result<(), StoreError> {
+        let _writer = self.writer.lock().await;
+        row(record).insert(&self.db).await.doing("recording a run")?;
+        Ok(())
+    }
+
+    /// For each source, how its last whole run ended and when it last succeeded.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn source_runs(&self) -> Result<BTreeMap<String, SourceRuns>, StoreError> {
+        const DOING: &str = "reading runs";
+        let d = self.db.dialect();
+        let mut found: BTreeMap<String, SourceRuns> = BTreeMap::new();
+        let latest = "SELECT r.source, r.ended_at, r.outcome, r.error_class FROM run r
+            JOIN (SELECT source, max(ended_at) AS ended_at FROM run GROUP BY source) l
+              ON l.source = r.source AND l.ended_at = r.ended_at";
+        for row in self.db.query_all_raw(d.statement(latest, [])).await.doing(DOING)? {
+            let runs = found.entry(row.try_get_by_index(0).doing(DOING)?).or_default();
+            runs.last_ended_at = Some(row.try_get_by_index(1).doing(DOING)?);
+            runs.last_outcome = Some(row.try_get_by_index(2).doing(DOING)?);
+            runs.last_error_class = row.try_get_by_index(3).doing(DOING)?;
+        }
+        // max() over text or timestamptz alike; a run with a part that failed is no success.
+        let success = "SELECT source, max(ended_at) FROM run
+            WHERE outcome IN ('applied', 'unchanged', 'blocked') AND error_class IS NULL GROUP BY source";
+        for row in self.db.query_all_raw(d.statement(success, [])).await.doing(DOING)? {
+            let runs = found.entry(row.try_get_by_index(0).doing(DOING)?).or_default();
+            runs.last_success_at = Some(read_time(&row, 1)?);
+        }
+        Ok(found)
+    }
+
+    /// Forgets runs without changes that ended before `before`.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub async fn forget_quiet_runs(&self, before: Instant) -> Result<u64, StoreError> {
+        let _writer = self.writer.lock().await;
+        let old = run::Entity::delete_many()
+            .filter(run::Column::EndedAt.lt(before))
+            .filter(run::Column::Position.is_null());
+        Ok(old.exec(&self.db).await.doing("forgetting old runs")?.rows_affected)
+    }
+
+    /// All records of one run, by source.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn run_count(&self) -> Result<u64, StoreError> {
+        const DOING: &str = "counting runs";
+        let d = self.db.dialect();
+        let row = self.db.query_one_raw(d.statement("SELECT count(*) FROM run", [])).await.doing(DOING)?;
+        let count: i64 = row.map(|row| row.try_get_by_index(0).doing(DOING)).transpose()?.unwrap_or_default();
+        Ok(count.unsigned_abs())
+    }
+}
+
+fn read_time(row: &QueryResult, index: usize) -> Result<Instant, StoreError> {
+    row.try_get_by_index(index).doing("reading an instant")
+}

@@ -1,0 +1,90 @@
+//! The few words in which the two databases differ, for statements that carry many rows in one JSON parameter.
+//!
+//! A list of rows goes over as `[[a, b], [c, d]]`; in the statement each row is `e.value` and its fields are typed by
+//! [`Dialect::uuid`], [`Dialect::int`] and [`Dialect::text`]. One statement of this kind takes any number of rows, where
+//! bound values would stop at 32,766.
+
+use chrono::SecondsFormat;
+use entitled_model::Instant;
+use sea_orm::{DatabaseBackend, Statement, Value};
+use serde::Serialize;
+use uuid::Uuid;
+
+/// The most rows that one statement carries.
+pub(super) const STATEMENT_ROWS_MAX: usize = 10_000;
+
+/// Which of the two is spoken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dialect {
+    Sqlite,
+    Postgres,
+}
+
+impl Dialect {
+    pub(super) fn of(backend: DatabaseBackend) -> Self {
+        match backend {
+            DatabaseBackend::Postgres => Dialect::Postgres,
+            _ => Dialect::Sqlite,
+        }
+    }
+
+    fn backend(self) -> DatabaseBackend {
+        match self {
+            Dialect::Sqlite => DatabaseBackend::Sqlite,
+            Dialect::Postgres => DatabaseBackend::Postgres,
+        }
+    }
+
+    /// The rows of a JSON parameter, as a table `e`.
+    pub(super) fn each(self, parameter: &str) -> String {
+        match self {
+            Dialect::Sqlite => format!("json_each({parameter}) AS e"),
+            Dialect::Postgres => format!("json_array_elements(CAST({parameter} AS json)) AS e(value)"),
+        }
+    }
+
+    pub(super) fn uuid(self, field: usize) -> String {
+        match self {
+            Dialect::Sqlite => format!("unhex(e.value ->> {field}, '-')"),
+            Dialect::Postgres => format!("CAST(e.value ->> {field} AS uuid)"),
+        }
+    }
+
+    pub(super) fn int(self, field: usize) -> String {
+        match self {
+            Dialect::Sqlite => format!("(e.value ->> {field})"),
+            Dialect::Postgres => format!("CAST(e.value ->> {field} AS bigint)"),
+        }
+    }
+
+    pub(super) fn text(self, field: usize) -> String {
+        format!("(e.value ->> {field})")
+    }
+
+    pub(super) fn time(self, field: usize) -> String {
+        match self {
+            Dialect::Sqlite => format!("(e.value ->> {field})"),
+            Dialect::Postgres => format!("CAST(e.value ->> {field} AS timestamptz)"),
+        }
+    }
+
+    pub(super) fn statement(self, sql: impl Into<String>, values: impl IntoIterator<Item = Value>) -> Statement {
+        Statement::from_sql_and_values(self.backend(), sql.into(), values)
+    }
+}
+
+/// Rows as one JSON parameter.
+pub(super) fn rows<T: Serialize>(rows: &[T]) -> Value {
+    serde_json::to_string(rows).expect("invariant: rows are plain values").into()
+}
+
+/// Ids as rows of one field.
+pub(super) fn ids(ids: impl IntoIterator<Item = Uuid>) -> Value {
+    let ids: Vec<[Uuid; 1]> = ids.into_iter().map(|id| [id]).collect();
+    rows(&ids)
+}
+
+/// An instant as the SQLite driver writes one, so that rows written either way compare as text.
+pub(super) fn time(at: Instant) -> String {
+    at.to_rfc3339_opts(SecondsFormat::AutoSi, false)
+}
