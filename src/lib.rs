@@ -1,6 +1,15 @@
-//! entitled: one store of who belongs to what, and why.
+//! entitled: one store of who belongs to what, and why. See `ARCHITECTURE.md` for the way through it.
+
+pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod daemon;
+pub mod http;
+pub mod login;
+pub mod metrics;
 pub mod reconcile;
+pub mod report;
+pub mod runner;
+pub mod scheduler;
 pub mod source;
 pub mod store;

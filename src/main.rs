@@ -1,1 +1,7 @@
-fn main() {}
+//! The `entitled` command.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    entitled::cli::main()
+}

@@ -65,6 +65,8 @@ pub enum RunError {
     Stopped,
     #[error("another process took the source over; nothing was written")]
     LeaseLost,
+    #[error("another process has been reading this source for too long")]
+    Busy,
 }
 
 /// Carries out runs against one store.
@@ -167,7 +169,8 @@ impl Reconciler {
             }
         };
         let clock = self.store.clock();
-        let desired = if superseded { Desired::default() } else { desired(observation, &known, &mut || clock.new_id()) };
+        let desired =
+            if superseded { Desired::default() } else { desired(observation, &known, &mut || clock.new_id()) };
         let plan = plan(source, desired, &stored, &guard(run.source));
         Ok(Prepared { plan, based_on, superseded })
     }
@@ -179,7 +182,9 @@ impl Reconciler {
         run: &Run<'_>,
         observation: &mut Observation,
     ) -> Result<Vec<(UserId, EmailAddress)>, StoreError> {
-        let (Scope::Users(scope), Observation::Users(observed)) = (&run.scope, observation) else { return Ok(Vec::new()) };
+        let (Scope::Users(scope), Observation::Users(observed)) = (&run.scope, observation) else {
+            return Ok(Vec::new());
+        };
         let mut unsettled = Vec::new();
         for (asked, observed) in scope.iter().zip(observed).filter(|(asked, _)| asked.newcomer) {
             let Some(address) = &asked.person.email else { continue };

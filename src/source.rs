@@ -15,6 +15,8 @@ mod google;
 mod health;
 mod local;
 mod registry;
+#[cfg(test)]
+mod testing;
 
 use std::collections::BTreeMap;
 use std::fmt;

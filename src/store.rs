@@ -36,7 +36,7 @@ pub use observations::{Mark, Observed};
 pub use profiles::{Profile, ProfileChange};
 pub use proof::{Fault, Proof};
 pub use runs::{RunRecord, SourceRuns};
-pub use schema::{SchemaState, Step};
+pub use schema::{SchemaState, Step, expected_schema};
 pub use unit::Unit;
 pub use users::UserRecord;
 

@@ -5,10 +5,10 @@
 
 pub use sea_orm_migration::prelude::*;
 
+mod dialect;
 mod m20261122_000001_event_log;
 mod m20261122_000002_read_models;
 mod m20261122_000003_runs;
-mod dialect;
 
 /// All steps, oldest first.
 pub struct Migrator;

@@ -113,7 +113,15 @@ mod tests {
     #[test]
     fn a_list_of_anything_but_non_empty_strings_is_malformed() {
         // S8
-        for bad in [json!("commune-a.fr"), json!([42]), json!([""]), json!(["  "]), json!(["a.fr", null]), json!({}), json!(["a\u{0}"])] {
+        for bad in [
+            json!("commune-a.fr"),
+            json!([42]),
+            json!([""]),
+            json!(["  "]),
+            json!(["a.fr", null]),
+            json!({}),
+            json!(["a\u{0}"]),
+        ] {
             assert_eq!(groups_of(bad.clone()).map_err(|f| f.class), Err(ErrorClass::Malformed), "{bad}");
         }
     }

@@ -18,7 +18,9 @@ pub mod plan;
 pub mod projection;
 
 pub use entitlement::{EntitlementKey, EntitlementValue, MapRule};
-pub use identity::{EmailAddress, EmailKey, EventId, Facet, GroupId, GroupName, Position, RunId, SourceName, Subject, UserId};
+pub use identity::{
+    EmailAddress, EmailKey, EventId, Facet, GroupId, GroupName, Position, RunId, SourceName, Subject, UserId,
+};
 pub use instant::Instant;
 pub use observation::{ErrorClass, Failure, Said};
 pub use outcome::{Outcome, Trigger};

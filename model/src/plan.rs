@@ -130,7 +130,12 @@ pub fn plan(source: &SourceName, desired: Desired, stored: &Stored, guard: &Guar
 }
 
 /// The one removal to keep so that `Admin` does not lose its last active person; the longest-standing one stays.
-fn last_administrator(source: &SourceName, removes: &[Pair], creates: &[Pair], admins: &[(UserId, SourceName)]) -> Option<Pair> {
+fn last_administrator(
+    source: &SourceName,
+    removes: &[Pair],
+    creates: &[Pair],
+    admins: &[(UserId, SourceName)],
+) -> Option<Pair> {
     let leaves = |user: UserId| removes.binary_search(&(GroupId::ADMIN, user)).is_ok();
     let joins = creates.iter().any(|(group, _)| *group == GroupId::ADMIN);
     let stays = |(user, by): &(UserId, SourceName)| by != source || !leaves(*user);
@@ -161,7 +166,9 @@ fn entitlement_changes(
         let keys: BTreeSet<_> = wanted.keys().chain(have.keys()).collect();
         let changed = keys.into_iter().filter(|key| wanted.get(*key) != have.get(*key));
         let changed: BTreeMap<_, _> = changed
-            .map(|key| (key.clone(), EntitlementChange { before: have.get(key).cloned(), after: wanted.get(key).cloned() }))
+            .map(|key| {
+                (key.clone(), EntitlementChange { before: have.get(key).cloned(), after: wanted.get(key).cloned() })
+            })
             .collect();
         if !changed.is_empty() {
             changes.insert(user, changed);
@@ -174,7 +181,18 @@ impl Plan {
     /// Whether applying it would write anything but the run's own record.
     #[must_use]
     pub fn is_quiet(&self) -> bool {
-        let Plan { source: _, new_users, new_groups, creates, removes, kept: _, newly_blocked, entitlements, unchanged: _, held: _ } = self;
+        let Plan {
+            source: _,
+            new_users,
+            new_groups,
+            creates,
+            removes,
+            kept: _,
+            newly_blocked,
+            entitlements,
+            unchanged: _,
+            held: _,
+        } = self;
         new_users.is_empty()
             && new_groups.is_empty()
             && creates.is_empty()
@@ -242,7 +260,10 @@ impl Plan {
                 reason: KeepReason::LastAdministrator.as_str().to_owned(),
             })
         });
-        let entitlements = self.entitlements.iter().map(|(user, changes)| Event::entitlements_changed(*user, &self.source, changes.clone()));
+        let entitlements = self
+            .entitlements
+            .iter()
+            .map(|(user, changes)| Event::entitlements_changed(*user, &self.source, changes.clone()));
         users.chain(groups).chain(memberships).chain(blocked).chain(entitlements).collect()
     }
 }

@@ -8,14 +8,37 @@ use crate::instant::Instant;
 /// A change of rows, set-based: the store carries out many of one kind in one statement.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RowChange<'e> {
-    InsertUsers { users: &'e [UserId] },
+    InsertUsers {
+        users: &'e [UserId],
+    },
     InsertGroup(&'e GroupCreated),
-    OpenMemberships { group: GroupId, source: &'e SourceName, users: &'e [UserId] },
-    CloseMemberships { group: GroupId, source: &'e SourceName, users: &'e [UserId] },
+    OpenMemberships {
+        group: GroupId,
+        source: &'e SourceName,
+        users: &'e [UserId],
+    },
+    CloseMemberships {
+        group: GroupId,
+        source: &'e SourceName,
+        users: &'e [UserId],
+    },
     /// The open membership remembers that its removal was blocked.
-    MarkBlocked { group: GroupId, source: &'e SourceName, user: UserId },
-    PutEntitlement { user: UserId, source: &'e SourceName, key: &'e str, value: &'e EntitlementValue },
-    DeleteEntitlement { user: UserId, source: &'e SourceName, key: &'e str },
+    MarkBlocked {
+        group: GroupId,
+        source: &'e SourceName,
+        user: UserId,
+    },
+    PutEntitlement {
+        user: UserId,
+        source: &'e SourceName,
+        key: &'e str,
+        value: &'e EntitlementValue,
+    },
+    DeleteEntitlement {
+        user: UserId,
+        source: &'e SourceName,
+        key: &'e str,
+    },
 }
 
 /// When a row change takes effect.

@@ -1,12 +1,13 @@
-//! Plays the sample organisation on a free port until interrupted, and prints where, as one JSON document:
-//! `cargo run -p entitled-simulator --example play`.
+//! Plays the sample organisation on a free port until interrupted, and prints where, as one JSON document. Google's own
+//! client libraries can be pointed at it: `cargo run -p entitled-simulator --example play`.
 
-use entitled_simulator::{Simulator, SimulatorConfig};
+use entitled_simulator::{GOOGLE_TOKEN_URI, Simulator, SimulatorConfig};
 use serde_json::json;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let simulator = Simulator::start(SimulatorConfig::default()).await?;
+    let config = SimulatorConfig { other_audiences: vec![GOOGLE_TOKEN_URI.to_owned()], ..Default::default() };
+    let simulator = Simulator::start(config).await?;
     let addresses = json!({
         "base_url": simulator.base_url(),
         "deploycenter_url": simulator.deploycenter_url(),

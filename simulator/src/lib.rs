@@ -42,4 +42,4 @@ pub use handle::{DeadlinePassed, Handle, Requests, State};
 pub use organisation::{DirectoryId, Organisation, Person, Role, Storage};
 pub use recorder::RecordedRequest;
 pub use sample::Sample;
-pub use simulator::{Simulator, SimulatorConfig, StartError};
+pub use simulator::{GOOGLE_TOKEN_URI, Simulator, SimulatorConfig, StartError};

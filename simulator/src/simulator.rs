@@ -26,6 +26,9 @@ const DEPLOYCENTER_KEY: &str = "svc-key-42";
 /// Google's tokens live an hour.
 const TOKEN_LIFETIME: Duration = Duration::from_secs(3600);
 
+/// The audience Google's own token endpoint goes by.
+pub const GOOGLE_TOKEN_URI: &str = "https://oauth2.googleapis.com/token";
+
 /// How a simulator starts. The default is a small sample on a free port.
 #[derive(Debug, Clone)]
 pub struct SimulatorConfig {
@@ -39,6 +42,9 @@ pub struct SimulatorConfig {
     pub post: PostSupport,
     /// How long access tokens live.
     pub token_lifetime: Duration,
+    /// Audiences accepted in an assertion beside [`Simulator::token_uri`]. Google's own Python library claims
+    /// [`GOOGLE_TOKEN_URI`] whatever the key file says.
+    pub other_audiences: Vec<String>,
 }
 
 impl Default for SimulatorConfig {
@@ -49,6 +55,7 @@ impl Default for SimulatorConfig {
             services: vec![Service { id: 42, key: DEPLOYCENTER_KEY.to_owned(), kind: ServiceKind::Messages }],
             post: PostSupport::default(),
             token_lifetime: TOKEN_LIFETIME,
+            other_audiences: Vec::new(),
         }
     }
 }
@@ -82,13 +89,13 @@ impl Simulator {
     /// # Errors
     /// When the port can't be bound.
     pub async fn start(config: SimulatorConfig) -> Result<Simulator, StartError> {
-        let SimulatorConfig { port, organisation, services, post, token_lifetime } = config;
+        let SimulatorConfig { port, organisation, services, post, token_lifetime, other_audiences } = config;
         let listen = |source| StartError::Listen { port, source };
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.map_err(listen)?;
         let address = listener.local_addr().map_err(listen)?;
         let deploycenter_key = services.first().map(|service| service.key.clone()).unwrap_or_default();
         let world = Arc::new(World {
-            base_url: format!("http://{address}"),
+            audiences: [vec![format!("http://{address}/token")], other_audiences].concat(),
             deploycenter: Deploycenter { services },
             clock: Clock::default(),
             recorder: Recorder::new(),

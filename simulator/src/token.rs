@@ -69,7 +69,7 @@ fn granted(world: &World, form: &[(String, String)]) -> Result<Claims, Invalid> 
         None => return Err(Invalid::request("Missing required parameter: grant_type")),
     }
     let assertion = value("assertion").ok_or_else(|| Invalid::request("Missing required parameter: assertion"))?;
-    assertion::verify(assertion, &format!("{}/token", world.base_url), world.clock.unix_seconds())
+    assertion::verify(assertion, &world.audiences, world.clock.unix_seconds())
 }
 
 /// A form's pairs; a body that is none has none.

@@ -12,7 +12,8 @@ use crate::token::Tokens;
 /// The simulated world and its bookkeeping.
 #[derive(Debug)]
 pub(crate) struct World {
-    pub base_url: String,
+    /// Audiences accepted in an assertion; the first is the token endpoint's own address.
+    pub audiences: Vec<String>,
     pub deploycenter: Deploycenter,
     pub clock: Clock,
     pub recorder: Recorder,

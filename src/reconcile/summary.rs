@@ -203,9 +203,11 @@ fn failures(observation: &Observation) -> Option<Failed> {
         Observation::Users(asked) => {
             ("users", asked.len(), by_class(asked.iter().filter_map(|asked| asked.answer.as_ref().err())))
         }
-        Observation::Census { census, .. } => {
-            ("groups", census.groups.len(), by_class(census.groups.iter().filter_map(|group| group.incomplete.as_ref())))
-        }
+        Observation::Census { census, .. } => (
+            "groups",
+            census.groups.len(),
+            by_class(census.groups.iter().filter_map(|group| group.incomplete.as_ref())),
+        ),
     };
     let (class, (_, example)) = by_class.iter().max_by_key(|(_, (count, _))| *count)?;
     let parts: Vec<String> = by_class.iter().map(|(class, (count, _))| format!("{class} {count}")).collect();
@@ -238,7 +240,9 @@ pub(super) fn marks<'a>(
         Observation::Users(asked) => {
             let answered = asked.iter().filter_map(|asked| asked.answer.as_ref().ok().map(|answer| (asked, answer)));
             let stored = answered.filter(|(asked, answer)| answer.present || !is_newcomer(run, asked.user));
-            Box::new(stored.map(|(asked, answer)| (Some(asked.user), asked.began_at, asked.completed_at, answer.verdict)))
+            Box::new(
+                stored.map(|(asked, answer)| (Some(asked.user), asked.began_at, asked.completed_at, answer.verdict)),
+            )
         }
     }
 }

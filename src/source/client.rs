@@ -103,7 +103,13 @@ impl Client {
         result
     }
 
-    async fn attempts<T, R>(&self, permit: &Permit<'_>, call: &Call, credential: &dyn Credential, read: &R) -> Attempt<T>
+    async fn attempts<T, R>(
+        &self,
+        permit: &Permit<'_>,
+        call: &Call,
+        credential: &dyn Credential,
+        read: &R,
+    ) -> Attempt<T>
     where
         T: Send,
         R: Fn(&Reply) -> Result<T, Failure> + Send + Sync,

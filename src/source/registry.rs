@@ -112,11 +112,7 @@ fn deploycenter(
     })
 }
 
-fn google_workspace(
-    plain: Source,
-    settings: &GoogleWorkspaceConfig,
-    clock: &Clock,
-) -> Result<Source, RegistryError> {
+fn google_workspace(plain: Source, settings: &GoogleWorkspaceConfig, clock: &Clock) -> Result<Source, RegistryError> {
     let name = plain.name.as_str();
     let client = client(&plain, clock)?;
     let health = Health::of(client.gate());

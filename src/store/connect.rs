@@ -68,6 +68,12 @@ impl Store {
         }
     }
 
+    /// The file of a SQLite address; none for one in memory, or for PostgreSQL.
+    #[must_use]
+    pub fn file_of(url: &str) -> Option<PathBuf> {
+        sqlite_file(url)
+    }
+
     async fn open_sqlite(
         url: &str,
         connections_max: u32,
@@ -88,7 +94,8 @@ impl Store {
             return Err(StoreError::Address(format!("the folder {} does not exist", parent.display())));
         }
         let address = if url.contains('?') { url.to_owned() } else { format!("{url}?mode=rwc") };
-        Self::connect(sqlite_options(&address, access == Access::ReadOnly), connections_max, connect_timeout, clock).await
+        Self::connect(sqlite_options(&address, access == Access::ReadOnly), connections_max, connect_timeout, clock)
+            .await
     }
 
     async fn connect(

@@ -37,7 +37,11 @@ impl Store {
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn group_names(&self, conn: &impl Reader, groups: &[GroupId]) -> Result<HashMap<GroupId, String>, StoreError> {
+    pub async fn group_names(
+        &self,
+        conn: &impl Reader,
+        groups: &[GroupId],
+    ) -> Result<HashMap<GroupId, String>, StoreError> {
         let d = conn.dialect();
         let sql = format!("SELECT name, id FROM user_group WHERE id IN (SELECT {} FROM {})", d.uuid(0), d.each("$1"));
         let found = self.names_and_ids(conn, d.statement(sql, [ids(groups.iter().map(|group| group.0))])).await?;

@@ -102,7 +102,12 @@ impl Store {
         self.set_lease(lease, self.clock.now(), sql).await
     }
 
-    async fn set_lease(&self, lease: &Lease, expires_at: entitled_model::Instant, sql: &str) -> Result<bool, StoreError> {
+    async fn set_lease(
+        &self,
+        lease: &Lease,
+        expires_at: entitled_model::Instant,
+        sql: &str,
+    ) -> Result<bool, StoreError> {
         let Lease { name, epoch, holder } = lease;
         let d = self.db.dialect();
         let values = [expires_at.into(), name.as_str().into(), holder.as_str().into(), (*epoch).into()];

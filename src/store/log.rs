@@ -85,7 +85,12 @@ impl Store {
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn changed_since(&self, conn: &impl Reader, since: Position, source: &SourceName) -> Result<bool, StoreError> {
+    pub async fn changed_since(
+        &self,
+        conn: &impl Reader,
+        since: Position,
+        source: &SourceName,
+    ) -> Result<bool, StoreError> {
         let dialect = conn.dialect();
         let sql = "SELECT 1 FROM event WHERE position > $1 AND (source = $2 OR stream_id = $3
             OR event_type NOT IN ('membership.changed', 'entitlement.changed', 'user.profile_changed')

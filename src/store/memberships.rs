@@ -94,7 +94,11 @@ impl Store {
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn memberships_of_user(&self, conn: &impl Reader, user: UserId) -> Result<Vec<MembershipRow>, StoreError> {
+    pub async fn memberships_of_user(
+        &self,
+        conn: &impl Reader,
+        user: UserId,
+    ) -> Result<Vec<MembershipRow>, StoreError> {
         self.membership_rows(conn, "m.user_id", user.0).await
     }
 
@@ -102,7 +106,11 @@ impl Store {
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn memberships_of_group(&self, conn: &impl Reader, group: GroupId) -> Result<Vec<MembershipRow>, StoreError> {
+    pub async fn memberships_of_group(
+        &self,
+        conn: &impl Reader,
+        group: GroupId,
+    ) -> Result<Vec<MembershipRow>, StoreError> {
         self.membership_rows(conn, "m.group_id", group.0).await
     }
 
@@ -154,4 +162,3 @@ fn take_pair(stored: &mut Stored, row: &QueryResult) -> Result<GroupId, StoreErr
     stored.pairs.push(pair);
     Ok(pair.0)
 }
-

@@ -121,7 +121,8 @@ impl Store {
     ) -> Result<Option<BTreeSet<UserId>>, StoreError> {
         let d = conn.dialect();
         let sql = "SELECT user_id FROM observation WHERE source = $1 AND began_at > $2";
-        let rows = conn.query_all_raw(d.statement(sql, [source.as_str().into(), began_at.into()])).await.doing(DOING)?;
+        let rows =
+            conn.query_all_raw(d.statement(sql, [source.as_str().into(), began_at.into()])).await.doing(DOING)?;
         let users: Result<BTreeSet<UserId>, StoreError> =
             rows.iter().map(|row| Ok(UserId(row.try_get_by_index(0).doing(DOING)?))).collect();
         let users = users?;
@@ -137,7 +138,12 @@ impl Unit {
     ///
     /// # Errors
     /// When the database refuses.
-    pub async fn mark_observed(&mut self, source: &SourceName, run: RunId, applied: &[Applied]) -> Result<(), StoreError> {
+    pub async fn mark_observed(
+        &mut self,
+        source: &SourceName,
+        run: RunId,
+        applied: &[Applied],
+    ) -> Result<(), StoreError> {
         let d = self.dialect();
         let sql = format!(
             "INSERT INTO observation (source, user_id, began_at, completed_at, run_id, verdict)
@@ -145,7 +151,11 @@ impl Unit {
              ON CONFLICT (source, user_id) DO UPDATE SET began_at = excluded.began_at,
                 completed_at = excluded.completed_at, run_id = excluded.run_id, verdict = excluded.verdict
              WHERE excluded.began_at > observation.began_at",
-            d.uuid(0), d.time(1), d.time(2), d.text(3), d.each("$1")
+            d.uuid(0),
+            d.time(1),
+            d.time(2),
+            d.text(3),
+            d.each("$1")
         );
         for chunk in applied.chunks(STATEMENT_ROWS_MAX) {
             let chunk: Vec<_> = chunk

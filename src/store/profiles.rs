@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use entitled_entity::user_profile;
-use entitled_model::event::{Event, ProfileField, UserProfileChanged};
+use entitled_model::event::ProfileField;
 use entitled_model::{EmailAddress, Subject, UserId};
 use sea_orm::{ActiveModelTrait, ActiveValue::Set, ConnectionTrait};
 use serde_json::{Value, json};
@@ -63,13 +63,15 @@ impl Unit {
         let sql = format!(
             "INSERT INTO user_profile (user_id, email, email_key, claims, updated_at)
              SELECT {}, {}, {}, '{{}}', {} FROM {}",
-            d.uuid(0), d.text(1), d.text(2), d.time(3), d.each("$1")
+            d.uuid(0),
+            d.text(1),
+            d.text(2),
+            d.time(3),
+            d.each("$1")
         );
         for chunk in users.chunks(STATEMENT_ROWS_MAX) {
-            let chunk: Vec<Value> = chunk
-                .iter()
-                .map(|(user, email)| json!([user, email.as_given(), email.key().as_str(), at]))
-                .collect();
+            let chunk: Vec<Value> =
+                chunk.iter().map(|(user, email)| json!([user, email.as_given(), email.key().as_str(), at])).collect();
             self.reader().execute_raw(d.statement(&sql, [rows(&chunk)])).await.doing("writing profiles")?;
         }
         Ok(())
@@ -93,12 +95,6 @@ impl Unit {
     }
 }
 
-/// The event that tells of a changed profile, without its values.
-#[must_use]
-pub fn profile_changed(user: UserId, fields: BTreeSet<ProfileField>) -> Event {
-    Event::UserProfileChanged(UserProfileChanged { user, fields })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -106,7 +102,10 @@ mod tests {
     #[test]
     fn a_login_adds_to_the_claims_and_null_forgets_one() {
         // D2
-        let before = Profile { claims: BTreeMap::from([("siret".into(), json!("1")), ("org".into(), json!("x"))]), ..Profile::default() };
+        let before = Profile {
+            claims: BTreeMap::from([("siret".into(), json!("1")), ("org".into(), json!("x"))]),
+            ..Profile::default()
+        };
         let claims = BTreeMap::from([("siret".into(), json!("2")), ("org".into(), Value::Null)]);
         let (after, fields) = before.after(&ProfileChange { claims, ..ProfileChange::default() });
         assert_eq!(after.claims, BTreeMap::from([("siret".into(), json!("2"))]));

@@ -145,7 +145,11 @@ impl Projector {
         let sql = format!(
             "INSERT INTO {} (id, kind, status, created_position, created_at)
              SELECT {}, 'person', 'active', {}, {} FROM {}",
-            self.tables.name("user_account"), d.uuid(0), d.int(1), d.time(2), d.each("$1")
+            self.tables.name("user_account"),
+            d.uuid(0),
+            d.int(1),
+            d.time(2),
+            d.each("$1")
         );
         self.write_all(conn, &sql, users, "writing users").await
     }
@@ -156,8 +160,17 @@ impl Projector {
             "INSERT INTO {} (id, name, managed_by, external_id, resource_type, permission, resource_id,
                 created_position, created_at)
              SELECT {}, {}, {}, {}, {}, {}, {}, {}, {} FROM {}",
-            self.tables.name("user_group"), d.uuid(0), d.text(1), d.text(2), d.text(3), d.text(4), d.text(5), d.text(6),
-            d.int(7), d.time(8), d.each("$1")
+            self.tables.name("user_group"),
+            d.uuid(0),
+            d.text(1),
+            d.text(2),
+            d.text(3),
+            d.text(4),
+            d.text(5),
+            d.text(6),
+            d.int(7),
+            d.time(8),
+            d.each("$1")
         );
         self.write_all(conn, &sql, groups, "writing groups").await
     }
@@ -167,7 +180,13 @@ impl Projector {
         let sql = format!(
             "INSERT INTO {} (group_id, user_id, source, from_position, from_at)
              SELECT {}, {}, {}, {}, {} FROM {}",
-            self.tables.name("membership"), d.uuid(0), d.uuid(1), d.text(2), d.int(3), d.time(4), d.each("$1")
+            self.tables.name("membership"),
+            d.uuid(0),
+            d.uuid(1),
+            d.text(2),
+            d.int(3),
+            d.time(4),
+            d.each("$1")
         );
         self.write_all(conn, &sql, opened, "writing memberships").await
     }
@@ -180,7 +199,12 @@ impl Projector {
              FROM (SELECT {} AS group_id, {} AS user_id, {} AS source, {} AS at_position, {} AS at_time FROM {}) AS x
              WHERE {table}.group_id = x.group_id AND {table}.user_id = x.user_id AND {table}.source = x.source
                AND {table}.to_position IS NULL",
-            d.uuid(0), d.uuid(1), d.text(2), d.int(3), d.time(4), d.each("$1")
+            d.uuid(0),
+            d.uuid(1),
+            d.text(2),
+            d.int(3),
+            d.time(4),
+            d.each("$1")
         );
         self.write_all(conn, &sql, closed, "ending memberships").await
     }
@@ -210,7 +234,14 @@ impl Projector {
              SELECT {}, {}, {}, {}, {}, {} FROM {} WHERE true
              ON CONFLICT (user_id, source, key) DO UPDATE SET
                 value = excluded.value, since_position = excluded.since_position, since_at = excluded.since_at",
-            self.tables.name("entitlement"), d.uuid(0), d.text(1), d.text(2), d.text(3), d.int(4), d.time(5), d.each("$1")
+            self.tables.name("entitlement"),
+            d.uuid(0),
+            d.text(1),
+            d.text(2),
+            d.text(3),
+            d.int(4),
+            d.time(5),
+            d.each("$1")
         );
         self.write_all(conn, &sql, put, "writing entitlements").await
     }
@@ -219,7 +250,11 @@ impl Projector {
         let d = self.dialect;
         let sql = format!(
             "DELETE FROM {} WHERE (user_id, source, key) IN (SELECT {}, {}, {} FROM {})",
-            self.tables.name("entitlement"), d.uuid(0), d.text(1), d.text(2), d.each("$1")
+            self.tables.name("entitlement"),
+            d.uuid(0),
+            d.text(1),
+            d.text(2),
+            d.each("$1")
         );
         // One that was put and deleted since the last write was never there.
         for chunk in deleted.chunks(STATEMENT_ROWS_MAX) {

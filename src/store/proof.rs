@@ -53,7 +53,10 @@ impl fmt::Display for Fault {
             Fault::Digest { position } => write!(f, "the event at position {position} is not what was written"),
             Fault::Head { position, says } => write!(f, "the log ends at {position} and its head says {says}"),
             Fault::Drift { table, missing, surplus } => {
-                write!(f, "table {table} differs from the log: {missing} rows missing or changed, {surplus} too many or changed")
+                write!(
+                    f,
+                    "table {table} differs from the log: {missing} rows missing or changed, {surplus} too many or changed"
+                )
             }
             Fault::Replay { why } => write!(f, "the log can't be replayed: {why}"),
         }
@@ -147,7 +150,8 @@ impl Replay {
                 match event {
                     Ok(event) => self.take(conn, event).await?,
                     Err(error) => {
-                        let why = std::error::Error::source(&error).map_or_else(String::new, |cause| format!(": {cause}"));
+                        let why =
+                            std::error::Error::source(&error).map_or_else(String::new, |cause| format!(": {cause}"));
                         self.fault(Fault::Unreadable { position, why: format!("{error}{why}") });
                     }
                 }

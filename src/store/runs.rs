@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use entitled_entity::run;
 use entitled_model::{ErrorClass, Instant, Outcome, Position, RunId, SourceName, Trigger, UserId};
-use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryResult};
+use sea_orm::{
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryResult,
+};
 
 use super::error::{Doing, StoreError};
 use super::{Reader, Store, Unit};
@@ -96,8 +98,10 @@ impl Store {
         const DOING: &str = "reading runs";
         let d = self.db.dialect();
         let mut found: BTreeMap<String, SourceRuns> = BTreeMap::new();
+        // A user without a claim says nothing about the source.
         let latest = "SELECT r.source, r.ended_at, r.outcome, r.error_class FROM run r
-            JOIN (SELECT source, max(ended_at) AS ended_at FROM run GROUP BY source) l
+            JOIN (SELECT source, max(ended_at) AS ended_at FROM run
+                  WHERE error_class IS NULL OR error_class <> 'missing_claim' GROUP BY source) l
               ON l.source = r.source AND l.ended_at = r.ended_at";
         for row in self.db.query_all_raw(d.statement(latest, [])).await.doing(DOING)? {
             let runs = found.entry(row.try_get_by_index(0).doing(DOING)?).or_default();
@@ -121,9 +125,8 @@ impl Store {
     /// When the database refuses.
     pub async fn forget_quiet_runs(&self, before: Instant) -> Result<u64, StoreError> {
         let _writer = self.writer.lock().await;
-        let old = run::Entity::delete_many()
-            .filter(run::Column::EndedAt.lt(before))
-            .filter(run::Column::Position.is_null());
+        let old =
+            run::Entity::delete_many().filter(run::Column::EndedAt.lt(before)).filter(run::Column::Position.is_null());
         Ok(old.exec(&self.db).await.doing("forgetting old runs")?.rows_affected)
     }
 

@@ -15,9 +15,14 @@ const POSTGRES_MIGRATION_LOCK: i64 = 0x656e_7469_746c_6564;
 /// Whether the database's schema is the expected one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SchemaState {
-    Ok { current: String },
+    Ok {
+        current: String,
+    },
     /// Steps are missing, or there are steps that this program does not know.
-    Mismatch { current: Option<String>, expected: String },
+    Mismatch {
+        current: Option<String>,
+        expected: String,
+    },
 }
 
 /// A step and whether the database has it.
@@ -31,6 +36,12 @@ fn expected() -> Vec<String> {
     Migrator::migrations().iter().map(|step| step.name().to_owned()).collect()
 }
 
+/// The newest step that this program knows.
+#[must_use]
+pub fn expected_schema() -> String {
+    expected().pop().unwrap_or_default()
+}
+
 /// Applies all pending steps; several processes may do so at once.
 ///
 /// # Errors
@@ -42,7 +53,9 @@ pub(super) async fn up(store: &Store) -> Result<Vec<String>, StoreError> {
     let before: BTreeSet<String> = applied(&tx).await?.into_iter().collect();
     let known: BTreeSet<String> = expected().into_iter().collect();
     if let Some(newer) = before.difference(&known).last() {
-        return Err(StoreError::Schema(format!("the schema has step {newer}, which this version of entitled does not know")));
+        return Err(StoreError::Schema(format!(
+            "the schema has step {newer}, which this version of entitled does not know"
+        )));
     }
     Migrator::up(&tx, None).await.doing(DOING)?;
     tx.commit().await.doing(DOING)?;

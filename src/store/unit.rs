@@ -4,7 +4,9 @@ use entitled_entity::event as event_table;
 use entitled_model::event::{Cause, Digest, Event, Recorded};
 use entitled_model::projection::row_changes;
 use entitled_model::{EventId, Instant, Position};
-use sea_orm::{ActiveValue::Set, ConnectionTrait, DatabaseTransaction, EntityTrait, TransactionOptions, TransactionTrait};
+use sea_orm::{
+    ActiveValue::Set, ConnectionTrait, DatabaseTransaction, EntityTrait, TransactionOptions, TransactionTrait,
+};
 use tokio::sync::OwnedMutexGuard;
 
 use super::error::{Doing, StoreError};

@@ -34,7 +34,11 @@ fn record(row: &QueryResult) -> Result<UserRecord, StoreError> {
         sub: sub.and_then(|sub| Subject::parse(&sub).ok()),
         claims,
     };
-    Ok(UserRecord { id: UserId(row.try_get_by_index(0).doing(DOING)?), status: row.try_get_by_index(1).doing(DOING)?, profile })
+    Ok(UserRecord {
+        id: UserId(row.try_get_by_index(0).doing(DOING)?),
+        status: row.try_get_by_index(1).doing(DOING)?,
+        profile,
+    })
 }
 
 impl Store {

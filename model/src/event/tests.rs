@@ -5,7 +5,14 @@ use super::*;
 
 fn recorded(event: Event) -> Recorded {
     let at = DateTime::from_timestamp_micros(1_790_000_000_000_001).expect("in range");
-    Recorded { position: Position(7), event_id: EventId(Uuid::from_u128(9)), cause: Cause::default(), occurred_at: at, recorded_at: at, event }
+    Recorded {
+        position: Position(7),
+        event_id: EventId(Uuid::from_u128(9)),
+        cause: Cause::default(),
+        occurred_at: at,
+        recorded_at: at,
+        event,
+    }
 }
 
 fn user(n: u128) -> UserId {
@@ -20,11 +27,29 @@ fn every_payload_ever_written_is_still_read() {
     for (event_type, payload) in [
         ("user.created", format!(r#"{{"users":["{u}"]}}"#)),
         ("user.profile_changed", format!(r#"{{"user":"{u}","fields":["email","sub","claims"]}}"#)),
-        ("group.created", format!(r#"{{"group":"{g}","name":"Admin","managed_by":null,"external_id":null,"facet":null,"resource_id":null}}"#)),
-        ("group.created", format!(r#"{{"group":"{g}","name":"maildomain:a.fr:admin","managed_by":{source},"external_id":"03x","facet":{{"resource_type":"maildomain","permission":"admin"}},"resource_id":"a.fr"}}"#)),
+        (
+            "group.created",
+            format!(
+                r#"{{"group":"{g}","name":"Admin","managed_by":null,"external_id":null,"facet":null,"resource_id":null}}"#
+            ),
+        ),
+        (
+            "group.created",
+            format!(
+                r#"{{"group":"{g}","name":"maildomain:a.fr:admin","managed_by":{source},"external_id":"03x","facet":{{"resource_type":"maildomain","permission":"admin"}},"resource_id":"a.fr"}}"#
+            ),
+        ),
         ("membership.changed", format!(r#"{{"group":"{g}","source":{source},"added":["{u}"],"removed":[]}}"#)),
-        ("membership.removal_blocked", format!(r#"{{"group":"{g}","user":"{u}","source":{source},"reason":"last_administrator"}}"#)),
-        ("entitlement.changed", format!(r#"{{"user":"{u}","source":{source},"changes":{{"max_storage":{{"before":null,"after":"5000000000"}}}}}}"#)),
+        (
+            "membership.removal_blocked",
+            format!(r#"{{"group":"{g}","user":"{u}","source":{source},"reason":"last_administrator"}}"#),
+        ),
+        (
+            "entitlement.changed",
+            format!(
+                r#"{{"user":"{u}","source":{source},"changes":{{"max_storage":{{"before":null,"after":"5000000000"}}}}}}"#
+            ),
+        ),
     ] {
         let event = Event::decode(event_type, 1, &payload).expect("a payload of version 1");
         assert_eq!(event.event_type(), event_type);

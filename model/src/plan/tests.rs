@@ -72,7 +72,8 @@ fn what_is_missing_is_created_and_what_is_unlisted_is_removed() {
 fn a_user_whose_answer_failed_keeps_everything_with_the_reason() {
     // S15
     let stored = Stored { pairs: vec![pair(1, 1), pair(1, 2)], ..Stored::default() };
-    let failed = AskedUser { answer: Err(Failure::new(ErrorClass::Timeout, "slow")), ..asked(2, &[], Coverage::Everything) };
+    let failed =
+        AskedUser { answer: Err(Failure::new(ErrorClass::Timeout, "slow")), ..asked(2, &[], Coverage::Everything) };
     let said = Observation::Users(vec![asked(1, &[], Coverage::Everything), failed]);
     let plan = planned(&said, &known(), &stored, &OPEN);
     assert_eq!(plan.removes, vec![pair(1, 1)]);
@@ -85,7 +86,10 @@ fn an_absent_facet_leaves_its_groups_alone() {
     let facet = |permission: &str| Facet { resource_type: "maildomain".into(), permission: permission.into() };
     let stored = Stored {
         pairs: vec![pair(1, 1), pair(2, 1), pair(3, 1)],
-        facets: BTreeMap::from([(GroupId(Uuid::from_u128(1)), facet("admin")), (GroupId(Uuid::from_u128(2)), facet("read"))]),
+        facets: BTreeMap::from([
+            (GroupId(Uuid::from_u128(1)), facet("admin")),
+            (GroupId(Uuid::from_u128(2)), facet("read")),
+        ]),
         ..Stored::default()
     };
     let said = Observation::Users(vec![asked(1, &[], Coverage::Facets(BTreeSet::from([facet("admin")])))]);
@@ -100,7 +104,11 @@ fn an_incomplete_group_may_grow_and_not_shrink() {
     let census = Census {
         people: vec![EmailAddress::parse("B@x.fr").expect("valid")],
         groups: vec![
-            CensusGroup { group: group("g1"), members: vec![0], incomplete: Some(Failure::new(ErrorClass::Incomplete, "2 of 3")) },
+            CensusGroup {
+                group: group("g1"),
+                members: vec![0],
+                incomplete: Some(Failure::new(ErrorClass::Incomplete, "2 of 3")),
+            },
             CensusGroup { group: group("g2"), members: vec![0], incomplete: None },
         ],
     };
@@ -195,7 +203,17 @@ fn a_million_memberships_are_a_thousand_events() {
     let census = Census { people, groups };
     let events = planned(&taken(census), &known(), &Stored::default(), &OPEN).events();
     let types: Vec<_> = events.iter().map(Event::event_type).collect();
-    assert_eq!(types, ["user.created", "user.created", "user.created", "membership.changed", "membership.changed", "membership.changed"]);
+    assert_eq!(
+        types,
+        [
+            "user.created",
+            "user.created",
+            "user.created",
+            "membership.changed",
+            "membership.changed",
+            "membership.changed"
+        ]
+    );
 }
 
 fn pairs() -> impl Strategy<Value = BTreeSet<(u128, u128)>> {

@@ -47,14 +47,15 @@ impl Invalid {
 }
 
 /// Checks signature, issuer, audience, times, scope and subject.
-pub(super) fn verify(assertion: &str, token_uri: &str, now: i64) -> Result<Claims, Invalid> {
+pub(super) fn verify(assertion: &str, audiences: &[String], now: i64) -> Result<Claims, Invalid> {
     let key =
         DecodingKey::from_rsa_pem(PUBLIC_KEY_PEM.as_bytes()).map_err(|error| Invalid::grant(error.to_string()))?;
     let claims = decode::<Claims>(assertion, &key, &signature_only()).map_err(explained)?.claims;
     if claims.iss != SERVICE_ACCOUNT {
         return Err(Invalid::grant("Invalid grant: account not found"));
     }
-    if claims.aud != token_uri {
+    if !audiences.contains(&claims.aud) {
+        let token_uri = audiences.first().map_or("", String::as_str);
         let description = format!("Invalid JWT: Failed audience check. The right audience is {token_uri}");
         return Err(Invalid::grant(description));
     }

@@ -7,6 +7,9 @@
 //!
 //! Invariant: a question that is dropped on its way leaves the gate passable.
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 

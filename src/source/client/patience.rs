@@ -10,6 +10,9 @@ use super::jitter;
 use crate::clock::Clock;
 use crate::config::Retry;
 
+/// A repetition that would have less time than this is not made: it would only blur the class of the failure.
+const ATTEMPT_TIME_MIN: Duration = Duration::from_millis(100);
+
 /// The budget of one question: attempts and time.
 pub struct Patience {
     clock: Clock,
@@ -55,7 +58,7 @@ impl Patience {
         };
         let wait = self.waits.next()?.min(self.wait_max).max(least);
         self.repeated = true;
-        self.allows(wait).then_some(wait)
+        self.allows(wait + ATTEMPT_TIME_MIN).then_some(wait)
     }
 
     fn left(&self) -> Duration {

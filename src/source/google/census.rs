@@ -83,9 +83,9 @@ impl Reading<'_> {
         let mut done = 0;
         loop {
             while reading.len() < self.source.concurrency
-                && let Some((node, key)) = self.graph.next_to_read()
+                && let Some(group) = self.graph.next_to_read()
             {
-                reading.push(members::read(directory, node, key, &people));
+                reading.push(members::read(directory, group, &people));
             }
             let Some((node, read)) = reading.next().await else { break };
             self.note(node, read)?;

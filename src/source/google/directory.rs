@@ -10,7 +10,7 @@ use entitled_model::{ErrorClass, Failure};
 use url::Url;
 
 use super::token::Tokens;
-use super::wire::{self, Answered, Group, GroupsPage, Member, MembersPage, Page};
+use super::wire::{self, Answered, Group, GroupCount, GroupsPage, Kinded, Member, MembersPage, Page};
 use crate::config::{self, GoogleWorkspaceConfig};
 use crate::source::client::{Call, Client};
 
@@ -75,14 +75,20 @@ impl Directory {
         self.list::<MembersPage>(self.address(&[key, "members"]), each).await
     }
 
+    /// How many direct members a group states now; `None` when it doesn't, or is gone.
+    pub async fn members_stated(&self, key: &str) -> Result<Option<u64>, Failure> {
+        Ok(match self.ask::<GroupCount>(self.address(&[key])).await? {
+            Answered::With(group) => group.direct_members_count,
+            Answered::NoSuchKey => None,
+        })
+    }
+
     async fn list<P: Page>(&self, url: Url, mut each: impl FnMut(Vec<P::Entry>) + Send) -> Result<Listed, Failure> {
         let mut tokens = BTreeSet::new();
         let mut token: Option<String> = None;
         for _ in 0..self.pages_max {
-            let call = Call::get(with_page(url.clone(), token.as_deref()));
-            let answered = self.client.ask(&call, &self.tokens, |reply| wire::page::<P>(reply, &self.source)).await?;
-            let (entries, next) = match answered {
-                Answered::Page(page) => page.into_parts(),
+            let (entries, next) = match self.ask::<P>(with_page(url.clone(), token.as_deref())).await? {
+                Answered::With(page) => page.into_parts(),
                 Answered::NoSuchKey if token.is_none() => return Ok(Listed::NoSuchKey),
                 Answered::NoSuchKey => return Err(incomplete("what was listed went away between two pages")),
             };
@@ -95,6 +101,10 @@ impl Directory {
         }
         let Self { source, pages_max, .. } = self;
         Err(incomplete(&format!("a list has more than {pages_max} pages: see sources.{source}.page_cap")))
+    }
+
+    async fn ask<T: Kinded>(&self, url: Url) -> Result<Answered<T>, Failure> {
+        self.client.ask(&Call::get(url), &self.tokens, |reply| wire::read::<T>(reply, &self.source)).await
     }
 
     fn address(&self, below_groups: &[&str]) -> Url {

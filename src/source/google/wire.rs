@@ -15,11 +15,15 @@ const RATE_REASONS: [&str; 3] = ["userRateLimitExceeded", "rateLimitExceeded", "
 /// Letters of an error's reason that are shown.
 const REASON_BYTES_MAX: usize = 40;
 
-/// A list's page. A missing list is an empty page; a missing token ends the list.
-pub trait Page: DeserializeOwned + Send {
+/// An answer that may say what it is.
+pub trait Kinded: DeserializeOwned + Send {
     const KIND: &'static str;
-    type Entry;
     fn kind(&self) -> Option<&str>;
+}
+
+/// A list's page. A missing list is an empty page; a missing token ends the list.
+pub trait Page: Kinded {
+    type Entry;
     fn into_parts(self) -> (Vec<Self::Entry>, Option<String>);
 }
 
@@ -51,6 +55,15 @@ pub struct Group {
     pub direct_members_count: Option<u64>,
 }
 
+/// What a group asked for alone is asked for.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GroupCount {
+    kind: Option<String>,
+    #[serde(default, deserialize_with = "count")]
+    pub direct_members_count: Option<u64>,
+}
+
 #[derive(Deserialize)]
 pub struct Member {
     pub id: Option<String>,
@@ -69,49 +82,63 @@ pub enum MemberKind {
     Other,
 }
 
-impl Page for GroupsPage {
+impl Kinded for GroupsPage {
     const KIND: &'static str = "admin#directory#groups";
-    type Entry = Group;
 
     fn kind(&self) -> Option<&str> {
         self.kind.as_deref()
     }
+}
+
+impl Page for GroupsPage {
+    type Entry = Group;
 
     fn into_parts(self) -> (Vec<Group>, Option<String>) {
         (self.groups, self.next_page_token)
     }
 }
 
-impl Page for MembersPage {
+impl Kinded for MembersPage {
     const KIND: &'static str = "admin#directory#members";
-    type Entry = Member;
 
     fn kind(&self) -> Option<&str> {
         self.kind.as_deref()
     }
+}
+
+impl Page for MembersPage {
+    type Entry = Member;
 
     fn into_parts(self) -> (Vec<Member>, Option<String>) {
         (self.members, self.next_page_token)
     }
 }
 
-/// A page, or the word that there is no such user or group.
-pub enum Answered<P> {
-    Page(P),
+impl Kinded for GroupCount {
+    const KIND: &'static str = "admin#directory#group";
+
+    fn kind(&self) -> Option<&str> {
+        self.kind.as_deref()
+    }
+}
+
+/// What was asked for, or the word that there is no such user or group.
+pub enum Answered<T> {
+    With(T),
     NoSuchKey,
 }
 
-/// Reads a list's reply. A 404 or 412 counts as "no such key" only in Google's own words: a wrong base address answers 404
-/// too, and proves nothing.
-pub fn page<P: Page>(reply: &Reply, source: &str) -> Result<Answered<P>, Failure> {
+/// Reads a reply. A 404 or 412 counts as "no such key" only in Google's own words: a wrong base address answers 404 too,
+/// and proves nothing.
+pub fn read<T: Kinded>(reply: &Reply, source: &str) -> Result<Answered<T>, Failure> {
     match (reply.status, reason(reply).as_deref()) {
         (StatusCode::OK, _) => {
-            let page: P = reply.json()?;
-            match page.kind() {
-                Some(kind) if kind != P::KIND => {
-                    Err(Failure::new(ErrorClass::Malformed, format!("the answer is not of kind {}", P::KIND)))
+            let answer: T = reply.json()?;
+            match answer.kind() {
+                Some(kind) if kind != T::KIND => {
+                    Err(Failure::new(ErrorClass::Malformed, format!("the answer is not of kind {}", T::KIND)))
                 }
-                _ => Ok(Answered::Page(page)),
+                _ => Ok(Answered::With(answer)),
             }
         }
         (StatusCode::NOT_FOUND, Some("notFound")) | (StatusCode::PRECONDITION_FAILED, Some("conditionNotMet")) => {

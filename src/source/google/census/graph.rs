@@ -39,6 +39,15 @@ struct Node {
     incomplete: Option<Failure>,
 }
 
+/// A group whose members are to be read.
+pub struct ToRead {
+    pub id: NodeId,
+    /// What to ask by.
+    pub key: String,
+    /// How many members the list of groups stated.
+    pub members_stated: Option<u64>,
+}
+
 /// The members found from one group on.
 pub struct Reached {
     /// Ascending, each once.
@@ -76,10 +85,11 @@ impl Graph {
         Ok(())
     }
 
-    /// The next group whose members are to be read, with the key to ask by.
-    pub fn next_to_read(&mut self) -> Option<(NodeId, String)> {
-        let node = self.to_read.pop_front()?;
-        Some((node, self.node(node).key.clone()))
+    /// The next group whose members are to be read.
+    pub fn next_to_read(&mut self) -> Option<ToRead> {
+        let id = self.to_read.pop_front()?;
+        let Node { key, members_stated, .. } = self.node(id);
+        Some(ToRead { id, key: key.clone(), members_stated: *members_stated })
     }
 
     /// Groups that were or will be read, as far as is known.
@@ -92,7 +102,7 @@ impl Graph {
     }
 
     pub fn set_members(&mut self, node: NodeId, members: Members, nested: Nested) {
-        let Members { mut people, inner, entries, doubt } = members;
+        let Members { mut people, inner, entries: _, doubt } = members;
         people.sort_unstable();
         people.dedup();
         people.shrink_to_fit();
@@ -101,11 +111,8 @@ impl Graph {
             Nested::Expand => inner.into_iter().map(|inner| self.inner(inner)).collect(),
         };
         let known = self.node_mut(node);
-        let disagreement = known.members_stated.filter(|stated| *stated != entries).map(|stated| {
-            incomplete(&format!("the directory states {stated} direct members and listed {entries}"))
-        });
         known.people = people;
-        known.incomplete = doubt.or(disagreement);
+        known.incomplete = doubt;
         match inner {
             Ok(inner) => known.inner = inner,
             Err(failure) => known.incomplete = Some(failure),

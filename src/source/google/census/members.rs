@@ -2,11 +2,11 @@
 
 use std::collections::HashSet;
 use std::hash::{BuildHasher as _, RandomState};
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 
 use entitled_model::{EmailAddress, ErrorClass, Failure};
 
-use super::graph::NodeId;
+use super::graph::{NodeId, ToRead};
 use super::people::People;
 use crate::source::google::directory::{Directory, Listed, incomplete};
 use crate::source::google::wire::{Member, MemberKind};
@@ -29,24 +29,39 @@ pub struct Inner {
     pub email: Option<String>,
 }
 
-/// Reads the list to its end.
-pub async fn read(
-    directory: &Directory,
-    node: NodeId,
-    key: String,
-    people: &Mutex<People>,
-) -> (NodeId, Result<Members, Failure>) {
+/// Reads the list to its end, and compares it with the number of members that the directory states.
+pub async fn read(directory: &Directory, group: ToRead, people: &Mutex<People>) -> (NodeId, Result<Members, Failure>) {
+    let ToRead { id, key, members_stated } = group;
     let mut list = List::default();
     let end = directory.members(&key, |page| {
-        let mut people = people.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut people = people.lock().unwrap_or_else(PoisonError::into_inner);
         page.into_iter().for_each(|member| list.add(member, &mut people));
     });
     let read = match end.await {
         Ok(Listed::ToTheEnd) => Ok(list.members),
-        Ok(Listed::NoSuchKey) => Err(incomplete("the group went away while the directory was read")),
+        // Whether it is gone for good, the next list of groups will say.
+        Ok(Listed::NoSuchKey) => return (id, Ok(list.gone())),
         Err(failure) => Err(failure),
     };
-    (node, read)
+    match (read, members_stated) {
+        (Ok(members), Some(stated)) if stated != members.entries => {
+            (id, Ok(compared_again(directory, &key, members).await))
+        }
+        (read, _) => (id, read),
+    }
+}
+
+/// The number was stated when the groups were listed, minutes ago perhaps: only a fresh one can disagree.
+async fn compared_again(directory: &Directory, key: &str, members: Members) -> Members {
+    let why = match directory.members_stated(key).await {
+        Ok(Some(stated)) if stated == members.entries => return members,
+        Ok(Some(stated)) => {
+            incomplete(&format!("the directory states {stated} direct members and listed {}", members.entries))
+        }
+        Ok(None) => incomplete("the group went away while the directory was read"),
+        Err(failure) => incomplete(&format!("the members listed are not the number stated ({})", failure.class)),
+    };
+    Members { doubt: members.doubt.or(Some(why)), ..members }
 }
 
 /// A list while it is read.
@@ -83,6 +98,11 @@ impl List {
             Ok(address) => self.members.people.push(people.intern(address)),
             Err(_) => self.doubt("a member's address is unusable"),
         }
+    }
+
+    fn gone(mut self) -> Members {
+        self.members.doubt = Some(incomplete("the group went away while the directory was read"));
+        self.members
     }
 
     fn doubt(&mut self, why: &str) {

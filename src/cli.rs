@@ -1,0 +1,158 @@
+//! The command line: parse, call, format. `sync`'s exit codes and JSON are a contract; so are the others' exit codes.
+//!
+//! Answers go to stdout, logs and errors to stderr. May import everything below.
+
+mod demo;
+mod directory;
+mod doctor;
+mod document;
+mod failure;
+mod progress;
+mod proof;
+mod schema;
+mod serve;
+mod settings;
+mod simulate;
+mod sync;
+mod telemetry;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::clock::Clock;
+use crate::config::{self, Config, LogFormat};
+use failure::{CliError, Exit};
+
+/// One store of who belongs to what, and why.
+#[derive(Parser)]
+#[command(name = "entitled", version, propagate_version = true)]
+struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Args)]
+struct Global {
+    /// The configuration [default: config/default.toml if there is one, else built-in defaults]
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// How logs are written to stderr [default: as configured, else text]
+    #[arg(long, global = true, value_name = "FORMAT")]
+    log_format: Option<Format>,
+    /// Log more; twice for everything
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    verbose: u8,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Format {
+    Text,
+    Json,
+}
+
+/// How an answer is written to stdout.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Output {
+    Table,
+    Json,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the scheduler and the HTTP interface
+    Serve,
+    /// Ask the sources once, for everything or for some users
+    Sync(sync::Options),
+    /// Bring the database schema up or down
+    #[command(subcommand)]
+    Migrate(schema::Migrate),
+    /// Look at users
+    #[command(subcommand)]
+    User(directory::User),
+    /// Look at groups
+    #[command(subcommand)]
+    Group(directory::Group),
+    /// Check that the event log is whole and the tables are what it says
+    Verify,
+    /// Fill the tables of current state anew from the event log
+    Rebuild,
+    /// Check or show the configuration
+    #[command(subcommand)]
+    Config(settings::Settings),
+    /// Check the store, its schema, and every source's reachability and credentials
+    Doctor,
+    /// Play the systems that entitled reads from, with a sample organisation
+    Simulate(simulate::Options),
+    /// Simulators, daemon and sample data in one process, with a story
+    Demo(demo::Options),
+}
+
+/// The whole program.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return CliError::internal("the runtime can't be started", error).print(),
+    };
+    let ended = runtime.block_on(run(cli));
+    // What is still running was given its grace; it is not waited for.
+    runtime.shutdown_background();
+    match ended {
+        Ok(exit) => exit.into(),
+        Err(error) => error.print(),
+    }
+}
+
+async fn run(cli: Cli) -> Result<Exit, CliError> {
+    let Cli { global, command } = cli;
+    match command {
+        // These have a configuration of their own.
+        Command::Simulate(options) => {
+            let _telemetry = telemetry::start(&Config::default(), &global)?;
+            simulate::run(options).await
+        }
+        Command::Demo(options) => demo::run(options, &global).await,
+        Command::Config(settings) => settings::run(settings, load(&global)?),
+        command => {
+            let loaded = load(&global)?;
+            let _telemetry = telemetry::start(&loaded.config, &global)?;
+            for warning in &loaded.warnings {
+                tracing::warn!("{warning}");
+            }
+            let (config, clock) = (loaded.config, Clock::system());
+            match command {
+                Command::Serve => serve::run(&config, &clock).await,
+                Command::Sync(options) => sync::run(options, &config, &clock).await,
+                Command::Migrate(migrate) => schema::run(migrate, &config, &clock).await,
+                Command::User(user) => directory::user(user, &config, &clock).await,
+                Command::Group(group) => directory::group(group, &config, &clock).await,
+                Command::Verify => proof::verify(&config, &clock).await,
+                Command::Rebuild => proof::rebuild(&config, &clock).await,
+                Command::Doctor => doctor::run(&config, &clock).await,
+                Command::Simulate(_) | Command::Demo(_) | Command::Config(_) => Ok(Exit::Done),
+            }
+        }
+    }
+}
+
+fn load(global: &Global) -> Result<config::Loaded, CliError> {
+    let environment: BTreeMap<String, String> = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect();
+    config::load(global.config.as_deref(), &environment).map_err(CliError::config)
+}
+
+impl From<Format> for LogFormat {
+    fn from(format: Format) -> Self {
+        match format {
+            Format::Text => LogFormat::Text,
+            Format::Json => LogFormat::Json,
+        }
+    }
+}

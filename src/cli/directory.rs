@@ -1,0 +1,173 @@
+//! `entitled user` and `entitled group`: looking at what the store holds.
+
+use clap::Subcommand;
+use comfy_table::{Table, presets};
+use entitled_model::instant::written;
+use serde_json::{Value, json};
+
+use super::{CliError, Exit, Output};
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::daemon;
+use crate::store::{Access, Store, UserRecord};
+
+#[derive(Subcommand)]
+pub enum User {
+    /// One user with memberships and entitlements
+    Show {
+        /// An e-mail, a sub or a user id
+        #[arg(value_name = "U")]
+        user: String,
+        #[arg(long, value_enum, default_value_t = Output::Table)]
+        output: Output,
+    },
+    /// All users
+    List {
+        #[arg(long, value_enum, default_value_t = Output::Table)]
+        output: Output,
+    },
+}
+
+#[derive(Subcommand)]
+pub enum Group {
+    /// All groups
+    List {
+        #[arg(long, value_enum, default_value_t = Output::Table)]
+        output: Output,
+    },
+    /// A group's members, with the source of each
+    Members {
+        /// The group's name or id
+        group: String,
+        #[arg(long, value_enum, default_value_t = Output::Table)]
+        output: Output,
+    },
+}
+
+pub async fn user(user: User, config: &Config, clock: &Clock) -> Result<Exit, CliError> {
+    let store = open(config, clock).await?;
+    match user {
+        User::Show { user, output } => {
+            let found = store.user_by_any_name(store.reader(), &user).await?;
+            let found = found
+                .ok_or_else(|| CliError::usage("there is no such user", "entitled user list shows who is known"))?;
+            show(&store, &found, output).await?;
+        }
+        User::List { output } => {
+            let users = store.users(store.reader(), false).await?;
+            match output {
+                Output::Json => println!("{:#}", Value::from_iter(users.iter().map(summary))),
+                Output::Table => {
+                    let rows = users.iter().map(|user| [user.id.to_string(), email(user), user.status.clone()]);
+                    println!("{}", table(["id", "e-mail", "status"], rows));
+                }
+            }
+        }
+    }
+    Ok(Exit::Done)
+}
+
+pub async fn group(group: Group, config: &Config, clock: &Clock) -> Result<Exit, CliError> {
+    let store = open(config, clock).await?;
+    match group {
+        Group::List { output } => list_groups(&store, output).await?,
+        Group::Members { group, output } => {
+            let found = store.group_by_any_name(&group).await?;
+            let found =
+                found.ok_or_else(|| CliError::usage("there is no such group", "entitled group list shows all"))?;
+            members(&store, found, output).await?;
+        }
+    }
+    Ok(Exit::Done)
+}
+
+async fn open(config: &Config, clock: &Clock) -> Result<Store, CliError> {
+    let store = daemon::open_store(config, clock, Access::ReadOnly).await?;
+    daemon::require_schema(&store).await?;
+    Ok(store)
+}
+
+fn email(user: &UserRecord) -> String {
+    user.profile.email.as_ref().map(|email| email.as_given().to_owned()).unwrap_or_default()
+}
+
+fn summary(user: &UserRecord) -> Value {
+    let email = user.profile.email.as_ref().map(|email| email.as_given());
+    let sub = user.profile.sub.as_ref().map(|sub| sub.as_str());
+    json!({"id": user.id, "sub": sub, "email": email, "status": user.status})
+}
+
+async fn show(store: &Store, user: &UserRecord, output: Output) -> Result<(), CliError> {
+    let conn = store.reader();
+    let memberships = store.memberships_of_user(conn, user.id).await?;
+    let entitlements = store.entitlements_of_user(conn, user.id).await?;
+    let observed = store.observed(conn, user.id).await?;
+    let stated = entitlements.iter().flat_map(|(source, stated)| {
+        let observed_at =
+            observed.get(source).and_then(|observed| observed.user.as_ref()).map(|mark| written(mark.completed_at));
+        stated.iter().map(move |(key, value)| (source, key, value, observed_at.clone()))
+    });
+    match output {
+        Output::Json => {
+            let mut document = summary(user);
+            document["claims"] = json!(user.profile.claims);
+            let membership = |m: &crate::store::MembershipRow| json!({"group": m.group, "source": m.source, "added_at": written(m.added_at)});
+            document["memberships"] = memberships.iter().map(membership).collect();
+            document["entitlements"] = stated
+                .map(|(source, key, value, at)| json!({"source": source, "key": key, "value": value.json(), "observed_at": at}))
+                .collect();
+            println!("{document:#}");
+        }
+        Output::Table => {
+            println!("{}  {}  {}", user.id, email(user), user.status);
+            let rows = memberships.iter().map(|m| [m.group.clone(), m.source.to_string(), written(m.added_at)]);
+            println!("{}", table(["group", "source", "added at"], rows));
+            let rows = stated.map(|(source, key, value, _)| [key.clone(), source.to_string(), value.text().to_owned()]);
+            println!("{}", table(["entitlement", "source", "value"], rows));
+        }
+    }
+    Ok(())
+}
+
+async fn list_groups(store: &Store, output: Output) -> Result<(), CliError> {
+    let groups = store.groups().await?;
+    match output {
+        Output::Json => {
+            let group = |g: &crate::store::GroupRow| json!({"id": g.id, "name": g.name, "managed_by": g.managed_by, "members": g.members});
+            println!("{:#}", Value::from_iter(groups.iter().map(group)));
+        }
+        Output::Table => {
+            let managed_by =
+                |g: &crate::store::GroupRow| g.managed_by.as_ref().map(ToString::to_string).unwrap_or_default();
+            let rows = groups.iter().map(|g| [g.name.clone(), managed_by(g), g.members.to_string()]);
+            println!("{}", table(["group", "managed by", "members"], rows));
+        }
+    }
+    Ok(())
+}
+
+async fn members(store: &Store, group: entitled_model::GroupId, output: Output) -> Result<(), CliError> {
+    let members = store.memberships_of_group(store.reader(), group).await?;
+    let users: Vec<_> = members.iter().map(|member| member.user).collect();
+    let addresses = store.emails_of(store.reader(), &users).await?;
+    match output {
+        Output::Json => {
+            let member = |m: &crate::store::MembershipRow| json!({"user": m.user, "email": addresses.get(&m.user), "source": m.source, "added_at": written(m.added_at)});
+            println!("{:#}", Value::from_iter(members.iter().map(member)));
+        }
+        Output::Table => {
+            let who =
+                |m: &crate::store::MembershipRow| addresses.get(&m.user).cloned().unwrap_or_else(|| m.user.to_string());
+            let rows = members.iter().map(|m| [who(m), m.source.to_string(), written(m.added_at)]);
+            println!("{}", table(["user", "source", "added at"], rows));
+        }
+    }
+    Ok(())
+}
+
+fn table<const N: usize>(header: [&str; N], rows: impl Iterator<Item = [String; N]>) -> Table {
+    let mut table = Table::new();
+    table.load_preset(presets::UTF8_HORIZONTAL_ONLY).set_header(header);
+    table.add_rows(rows);
+    table
+}

@@ -1,0 +1,203 @@
+//! `entitled sync`: ask the sources once.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Args;
+use entitled_model::{EmailAddress, RunId, SourceName, Trigger, UserId};
+use tokio_util::sync::CancellationToken;
+
+use super::document::{Document, Entry};
+use super::progress::{OnTerminal, on_terminal};
+use super::serve::Signals;
+use super::{CliError, Exit, Output};
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::daemon;
+use crate::metrics::Metrics;
+use crate::reconcile::{Asked, RunError, Scope, SourceRun};
+use crate::report::Reports;
+use crate::runner::{Order, Runner};
+use crate::source::{Asks, Person, Registry, Source};
+use crate::store::{Access, Store};
+
+/// How long a one-shot waits for another process that is reading the same source.
+const BUSY_PATIENCE: Duration = Duration::from_secs(60);
+const BUSY_POLL: Duration = Duration::from_millis(250);
+
+#[derive(Args)]
+pub struct Options {
+    /// A user to ask about: an e-mail, a sub or a user id; may be repeated [default: everything]
+    #[arg(long = "user", value_name = "U")]
+    users: Vec<String>,
+    /// A source to ask; may be repeated [default: all]
+    #[arg(long = "source", value_name = "S")]
+    sources: Vec<String>,
+    /// Print the plan and its hash, and write nothing at all
+    #[arg(long)]
+    dry_run: bool,
+    #[arg(long, value_enum, default_value_t = Output::Table)]
+    output: Output,
+}
+
+pub async fn run(options: Options, config: &Config, clock: &Clock) -> Result<Exit, CliError> {
+    let access = if options.dry_run { Access::ReadOnly } else { Access::ReadWrite };
+    let store = daemon::open_store(config, clock, access).await?;
+    if options.dry_run {
+        daemon::require_schema(&store).await?;
+    } else {
+        daemon::prepare_store(&store, config).await?;
+    }
+    let registry = Registry::build(config, clock).map_err(daemon::StartError::from)?;
+    let sources = chosen(&registry, &options.sources)?;
+    let runner = Runner {
+        store: store.clone(),
+        registry: Arc::new(registry),
+        reports: Arc::new(Reports::new(Arc::new(Metrics::default()))),
+        lease_period: config.scheduler.lease,
+    };
+    let users = asked(&store, &sources, &options.users).await?;
+    let stop = stop_on_signal()?;
+    let progress = on_terminal();
+    let shot = Shot {
+        runner: &runner,
+        users,
+        dry_run: options.dry_run,
+        run_id: RunId(clock.new_id()),
+        stop,
+        progress: &progress,
+    };
+    let mut entries = Vec::new();
+    for source in &sources {
+        entries.push(Entry { source: source.name.clone(), ended: shot.ask(source).await });
+    }
+    progress.finish();
+    let names: Vec<UserId> = shot.users.iter().map(|asked| asked.person.user).collect();
+    let document = Document { run_id: shot.run_id, dry_run: shot.dry_run, users: names, entries };
+    match options.output {
+        Output::Json => println!("{:#}", document.json()),
+        Output::Table => print!("{}", document.table(&store).await?),
+    }
+    store.close().await?;
+    Ok(document.exit())
+}
+
+/// One invocation, over all its sources.
+struct Shot<'a> {
+    runner: &'a Runner,
+    users: Vec<Asked>,
+    dry_run: bool,
+    run_id: RunId,
+    stop: CancellationToken,
+    progress: &'a OnTerminal,
+}
+
+impl Shot<'_> {
+    async fn ask(&self, source: &Source) -> Result<SourceRun, RunError> {
+        let order = Order {
+            run_id: self.run_id,
+            trigger: Trigger::Manual,
+            correlation_id: None,
+            progress: self.progress,
+            stop: self.stop.clone(),
+        };
+        let scope = if self.users.is_empty() { Scope::Whole } else { Scope::Users(self.users.clone()) };
+        match scope {
+            scope if self.dry_run => self.runner.rehearse(source, scope, &order).await,
+            Scope::Users(users) => self.runner.users(source, users, &order).await,
+            Scope::Whole => self.whole(source, &order).await,
+        }
+    }
+
+    /// Waits for its turn when a daemon is reading the source just now.
+    async fn whole(&self, source: &Source, order: &Order<'_>) -> Result<SourceRun, RunError> {
+        let clock = self.runner.store.clock();
+        let began = clock.monotonic();
+        loop {
+            if let Some(ended) = self.runner.whole(source, order).await? {
+                return Ok(ended);
+            }
+            if clock.monotonic().saturating_sub(began) > BUSY_PATIENCE {
+                return Err(RunError::Busy);
+            }
+            tokio::select! {
+                () = clock.sleep(BUSY_POLL) => {}
+                () = self.stop.cancelled() => return Err(RunError::Stopped),
+            }
+        }
+    }
+}
+
+fn chosen(registry: &Registry, names: &[String]) -> Result<Vec<Arc<Source>>, CliError> {
+    let all: BTreeMap<String, Arc<Source>> =
+        registry.iter().map(|source| (source.name.to_string(), Arc::clone(source))).collect();
+    let configured = all.keys().cloned().collect::<Vec<_>>().join(", ");
+    if all.is_empty() {
+        return Err(CliError::usage(
+            "no source is configured",
+            "name one under [sources.<name>]; see config/default.toml",
+        ));
+    }
+    if names.is_empty() {
+        return Ok(all.into_values().collect());
+    }
+    let mut chosen: BTreeMap<SourceName, Arc<Source>> = BTreeMap::new();
+    for name in names {
+        let source = all.get(name).ok_or_else(|| {
+            CliError::usage(format!("there is no source {name}"), format!("configured: {configured}"))
+        })?;
+        chosen.insert(source.name.clone(), Arc::clone(source));
+    }
+    Ok(chosen.into_values().collect())
+}
+
+/// The users named on the command line; one that is not stored must be known to a source that is asked.
+async fn asked(store: &Store, sources: &[Arc<Source>], names: &[String]) -> Result<Vec<Asked>, CliError> {
+    let mut found: BTreeMap<UserId, Asked> = BTreeMap::new();
+    for name in names {
+        let asked = match store.user_by_any_name(store.reader(), name).await? {
+            Some(user) => Asked { person: Person::from(user), newcomer: false },
+            None => newcomer(store, sources, name).await?,
+        };
+        let again = asked.newcomer && found.values().any(|known| known.person.email == asked.person.email);
+        if !again {
+            found.insert(asked.person.user, asked);
+        }
+    }
+    Ok(found.into_values().collect())
+}
+
+async fn newcomer(store: &Store, sources: &[Arc<Source>], name: &str) -> Result<Asked, CliError> {
+    let unknown = || {
+        CliError::usage(
+            "the named user is known neither here nor to a source that was asked",
+            "--user takes an e-mail, a sub or a user id; entitled user list shows who is known",
+        )
+    };
+    let email = EmailAddress::parse(name).map_err(|_| unknown())?;
+    let user = UserId(store.clock().new_id());
+    let person = Person { user, email: Some(email), sub: None, claims: BTreeMap::new() };
+    for source in sources {
+        // A backend answers about anybody; only a directory can vouch for somebody.
+        let Asks::Groups(groups) = &source.asks else { continue };
+        match groups.groups_of(&person).await {
+            Ok(answer) if answer.present => return Ok(Asked { person, newcomer: true }),
+            Ok(_) => {}
+            // Whether they exist is not known: the run below says that the source is unavailable.
+            Err(_) => return Ok(Asked { person, newcomer: true }),
+        }
+    }
+    Err(unknown())
+}
+
+fn stop_on_signal() -> Result<CancellationToken, CliError> {
+    let mut signals = Signals::listen()?;
+    let stop = CancellationToken::new();
+    let stopped = stop.clone();
+    tokio::spawn(async move {
+        signals.next().await;
+        stopped.cancel();
+    });
+    Ok(stop)
+}

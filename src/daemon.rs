@@ -1,0 +1,173 @@
+//! The daemon: store, sources, scheduler and HTTP, started together and stopped within the grace period.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::http::{self, Keys, Service};
+use crate::login::Logins;
+use crate::metrics::Metrics;
+use crate::report::Reports;
+use crate::runner::Runner;
+use crate::scheduler::Scheduler;
+use crate::source::{Registry, RegistryError};
+use crate::store::{Access, Database, SchemaState, Store, StoreError};
+
+/// Why the daemon, or a one-shot on the same ground, can't start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Mended by the operator: the help says how.
+    #[error("the database schema is {state}")]
+    Schema { state: String, help: &'static str },
+    #[error(transparent)]
+    Sources(#[from] RegistryError),
+    #[error("can't listen on {address}")]
+    Listen { address: SocketAddr, source: std::io::Error },
+}
+
+/// Opens the configured store.
+///
+/// # Errors
+/// When it can't be reached.
+pub async fn open_store(config: &Config, clock: &Clock, access: Access) -> Result<Store, StoreError> {
+    let database = &config.database;
+    let (connections, timeout) = (database.max_connections, database.connect_timeout);
+    Store::open(database.url.expose(), connections, timeout, access, clock.clone()).await
+}
+
+/// Whether the configured database is a file that is not there.
+#[must_use]
+pub fn is_missing(config: &Config) -> bool {
+    Store::file_of(config.database.url.expose()).is_some_and(|file| !file.exists())
+}
+
+/// Brings the schema to what this program expects, where it may, and makes the configured sources known.
+///
+/// # Errors
+/// When the schema is another and may not be changed here, or the database refuses.
+pub async fn prepare_store(store: &Store, config: &Config) -> Result<(), StartError> {
+    let may_migrate = match store.database() {
+        Database::Sqlite => config.database.auto_migrate != Some(false),
+        Database::Postgres => config.database.auto_migrate == Some(true),
+    };
+    if may_migrate {
+        let applied = store.migrate_up().await?;
+        if !applied.is_empty() {
+            tracing::info!(steps = applied.len(), "schema migrated");
+        }
+    }
+    require_schema(store).await?;
+    store.seed_system_groups().await?;
+    let names: Result<Vec<_>, _> =
+        config.sources.keys().map(|name| entitled_model::SourceName::configured(name.as_str())).collect();
+    store.register_sources(names.unwrap_or_default()).await?;
+    Ok(())
+}
+
+/// Refuses a schema that this program does not expect.
+///
+/// # Errors
+/// When it is another, or the database does not answer.
+pub async fn require_schema(store: &Store) -> Result<(), StartError> {
+    let SchemaState::Mismatch { current, expected } = store.schema_state().await? else { return Ok(()) };
+    let current = current.unwrap_or_else(|| "empty".to_owned());
+    let newer = current > expected && current != "empty";
+    let state = format!("{current}, and this version of entitled expects {expected}");
+    let help =
+        if newer { "run the version of entitled that made it, or a newer one" } else { "run: entitled migrate up" };
+    Err(StartError::Schema { state, help })
+}
+
+/// A running daemon.
+pub struct Daemon {
+    address: SocketAddr,
+    runner: Runner,
+    stop: CancellationToken,
+    tasks: TaskTracker,
+    grace: Duration,
+}
+
+impl Daemon {
+    /// Starts everything; the store must have been prepared.
+    ///
+    /// # Errors
+    /// When a source can't be made ready or the address is taken.
+    pub async fn start(config: &Config, store: Store) -> Result<Self, StartError> {
+        let registry = Arc::new(Registry::build(config, store.clock())?);
+        let metrics = Arc::new(Metrics::default());
+        let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
+        let runner = Runner {
+            store: store.clone(),
+            registry: Arc::clone(&registry),
+            reports: Arc::new(Reports::new(Arc::clone(&metrics))),
+            lease_period: config.scheduler.lease,
+        };
+        let hook = &config.hooks.login;
+        let logins = Logins::new(runner.clone(), hook.deadline, hook.enforce_can_access, tasks.clone(), stop.clone());
+        let service = Service {
+            store,
+            registry,
+            logins: Arc::new(logins),
+            metrics,
+            keys: Arc::new(Keys::new(&config.http.keys)),
+            request_timeout: config.http.request_timeout,
+        };
+        let address = config.http.listen;
+        let listen = |source| StartError::Listen { address, source };
+        let listener = TcpListener::bind(address).await.map_err(listen)?;
+        let address = listener.local_addr().map_err(listen)?;
+        let serving = axum::serve(listener, http::router(service, &config.http))
+            .with_graceful_shutdown(stop.clone().cancelled_owned());
+        tasks.spawn(async move {
+            if let Err(error) = serving.await {
+                tracing::error!(detail = crate::report::chain(&error), "the HTTP server ended");
+            }
+        });
+        let scheduler = Scheduler {
+            runner: runner.clone(),
+            settings: config.scheduler.clone(),
+            history: config.history.clone(),
+            stop: stop.clone(),
+            tasks: tasks.clone(),
+        };
+        scheduler.start();
+        tracing::info!(%address, sources = config.sources.len(), "listening");
+        Ok(Self { address, runner, stop, tasks, grace: config.scheduler.grace })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// What runs the sources.
+    #[must_use]
+    pub fn runner(&self) -> &Runner {
+        &self.runner
+    }
+
+    /// Stops taking work, finishes what is being committed, and gives up on the rest when the grace period is over.
+    pub async fn shutdown(self) {
+        self.stop.cancel();
+        self.tasks.close();
+        let clock = self.runner.store.clock().clone();
+        tokio::select! {
+            () = self.tasks.wait() => tracing::info!("stopped"),
+            () = clock.sleep(self.grace) => {
+                tracing::warn!(tasks = self.tasks.len(), "the grace period is over; what was in flight is rolled back");
+            }
+        }
+        if let Err(error) = self.runner.store.close().await {
+            tracing::warn!(detail = crate::report::chain(&error), "the store was not closed");
+        }
+    }
+}

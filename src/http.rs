@@ -1,0 +1,97 @@
+//! The HTTP interface: parse, authorise, call, format. Handlers hold no decisions.
+//!
+//! May import: everything below, axum, utoipa. Every answer that is not a success is a problem (RFC 9457).
+
+mod auth;
+mod health;
+mod login;
+mod observe;
+mod problem;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::http::StatusCode;
+use axum::middleware;
+use axum::response::{IntoResponse, Response};
+use tower_http::catch_panic::CatchPanicLayer;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::{Modify, OpenApi};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+pub use auth::Keys;
+pub use problem::Problem;
+
+use crate::config::HttpConfig;
+use crate::login::Logins;
+use crate::metrics::Metrics;
+use crate::source::Registry;
+use crate::store::Store;
+
+/// What the handlers work with.
+#[derive(Clone)]
+pub struct Service {
+    pub store: Store,
+    pub registry: Arc<Registry>,
+    pub logins: Arc<Logins>,
+    pub metrics: Arc<Metrics>,
+    pub keys: Arc<Keys>,
+    pub request_timeout: Duration,
+}
+
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "entitled", description = "Who belongs to what, and why"),
+    modifiers(&Bearer),
+    tags((name = "hooks", description = "What applications call"), (name = "health", description = "How entitled is"))
+)]
+struct Document;
+
+struct Bearer;
+
+impl Modify for Bearer {
+    fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
+        let scheme = SecurityScheme::Http(HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build());
+        openapi.components.get_or_insert_default().add_security_scheme("bearer", scheme);
+    }
+}
+
+fn documented() -> OpenApiRouter<Service> {
+    OpenApiRouter::with_openapi(Document::openapi())
+        .routes(routes!(login::login))
+        .routes(routes!(health::alive))
+        .routes(routes!(health::ready))
+        .routes(routes!(health::health))
+        .routes(routes!(health::metrics))
+}
+
+/// The OpenAPI document of this interface.
+#[must_use]
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    documented().into_openapi()
+}
+
+/// The whole interface.
+#[must_use]
+pub fn router(service: Service, settings: &HttpConfig) -> Router {
+    let (routes, document) = documented().split_for_parts();
+    let document = Arc::new(document);
+    routes
+        .route("/api/openapi.json", axum::routing::get(move || async move { axum::Json(document.as_ref().clone()) }))
+        .fallback(async || Problem::new(StatusCode::NOT_FOUND, "there is nothing at this path"))
+        .method_not_allowed_fallback(async || {
+            Problem::new(StatusCode::METHOD_NOT_ALLOWED, "this path does not take that method")
+        })
+        .layer(DefaultBodyLimit::max(settings.body_bytes_max))
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(middleware::from_fn_with_state(service.clone(), observe::request))
+        .with_state(service)
+}
+
+/// The panic itself goes to Sentry by its own way.
+fn panicked(_panic: Box<dyn std::any::Any + Send>) -> Response {
+    Problem::internal().into_response()
+}

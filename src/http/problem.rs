@@ -1,0 +1,90 @@
+//! Problem details (RFC 9457): the one form of every answer that is not a success.
+
+use axum::Json;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// What went wrong. `type` is always `about:blank`: the status says what kind it is.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct Problem {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    /// The status in words.
+    title: String,
+    /// The HTTP status.
+    status: u16,
+    /// What was wrong with this request, and where.
+    detail: String,
+    /// The field that the detail is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    field: Option<&'static str>,
+    /// The id under which a fault of our own was reported.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    event_id: Option<String>,
+    #[serde(skip)]
+    #[schema(ignore)]
+    challenge: Option<&'static str>,
+}
+
+impl Problem {
+    /// A problem that is the caller's to mend.
+    #[must_use]
+    pub fn new(status: StatusCode, detail: impl Into<String>) -> Self {
+        Self {
+            kind: "about:blank",
+            title: status.canonical_reason().unwrap_or("Problem").to_owned(),
+            status: status.as_u16(),
+            detail: detail.into(),
+            field: None,
+            event_id: None,
+            challenge: None,
+        }
+    }
+
+    /// Names the field that the problem is about.
+    #[must_use]
+    pub fn field(self, field: &'static str) -> Self {
+        Self { field: Some(field), ..self }
+    }
+
+    /// Says how to authenticate.
+    #[must_use]
+    pub fn challenge(self, challenge: &'static str) -> Self {
+        Self { challenge: Some(challenge), ..self }
+    }
+
+    /// A fault of our own, of which nothing is told but the id of its report.
+    #[must_use]
+    pub fn internal() -> Self {
+        let event_id = sentry::last_event_id().map(|id| id.to_string());
+        Self {
+            event_id,
+            ..Self::new(StatusCode::INTERNAL_SERVER_ERROR, "entitled could not do this; it has been reported")
+        }
+    }
+
+    /// Reports a fault of our own to the log and to Sentry.
+    #[must_use]
+    pub fn of_fault(error: &dyn std::error::Error) -> Self {
+        let detail = crate::report::chain(error);
+        tracing::error!(detail, "a request failed");
+        sentry::capture_message(&format!("a request failed: {detail}"), sentry::Level::Error);
+        Self::internal()
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let challenge = self.challenge;
+        let mut response = (status, Json(self)).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if let Some(challenge) = challenge {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+        }
+        response
+    }
+}

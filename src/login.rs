@@ -1,0 +1,262 @@
+//! A login: who it is, what every source says about them now, and what entitled knows when the time is up.
+//!
+//! Invariants: a login never waits beyond its deadline, and a source that is slow or down never refuses one. A refresh that
+//! is not done by then goes on, and its result is stored.
+
+mod decision;
+mod flight;
+mod identify;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use entitled_model::entitlement::Entitlements;
+use entitled_model::{EmailAddress, Instant, Position, SourceName, Subject, UserId};
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+pub use decision::Decision;
+pub use flight::Refreshed;
+
+use crate::reconcile::Asked;
+use crate::runner::Runner;
+use crate::source::{Person, Source};
+use crate::store::{MembershipRow, Observed, Profile, ProfileChange, StoreError};
+use flight::{Flight, Flights};
+
+/// What an application reports.
+#[derive(Debug, Clone, Default)]
+pub struct Login {
+    pub email: Option<EmailAddress>,
+    pub sub: Option<Subject>,
+    /// A claim that is null is forgotten.
+    pub claims: BTreeMap<String, Value>,
+    pub correlation_id: Option<String>,
+}
+
+/// Why a login can't be answered.
+#[derive(Debug, thiserror::Error)]
+pub enum LoginError {
+    /// Nobody has that `sub`, and there is no address to create a user by.
+    #[error("no user has this sub, and without an address none can be created")]
+    Unknown,
+    #[error("a login names nobody: it needs an email, a sub, or both")]
+    Nobody,
+    /// The store could not make the newcomer known in time.
+    #[error("the store was busy beyond the login's deadline")]
+    Busy,
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// How recent a source's part of an answer is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Freshness {
+    /// Asked for this login.
+    Fresh,
+    /// Asked within the source's `cache_ttl`.
+    Cached,
+    /// The last known good answer, because the source is slow or down.
+    Stale,
+    /// The source is slow or down, and nothing of it is stored.
+    Unavailable,
+}
+
+impl Freshness {
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Freshness::Fresh => "fresh",
+            Freshness::Cached => "cached",
+            Freshness::Stale => "stale",
+            Freshness::Unavailable => "unavailable",
+        }
+    }
+}
+
+/// One source's part of an answer.
+#[derive(Debug, Clone)]
+pub struct SourcePart {
+    pub source: SourceName,
+    pub freshness: Freshness,
+    /// How old the answer is; none when there is none.
+    pub age: Option<Duration>,
+    /// The class and what failed.
+    pub error: Option<(&'static str, String)>,
+}
+
+/// What entitled knows about the user when the time is up.
+#[derive(Debug, Clone)]
+pub struct LoginAnswer {
+    pub user: UserId,
+    pub profile: Profile,
+    pub decision: Decision,
+    pub memberships: Vec<MembershipRow>,
+    pub entitlements: BTreeMap<SourceName, Entitlements>,
+    pub sources: Vec<SourcePart>,
+    /// Everything up to here is in the answer.
+    pub position: Position,
+}
+
+/// Answers logins.
+pub struct Logins {
+    runner: Runner,
+    deadline: Duration,
+    enforce_can_access: bool,
+    flights: Flights,
+    tasks: TaskTracker,
+    stop: CancellationToken,
+}
+
+impl Logins {
+    /// `deadline` bounds each answer; refreshes that outlive it are the tracker's, and end with `stop`.
+    #[must_use]
+    pub fn new(
+        runner: Runner,
+        deadline: Duration,
+        enforce_can_access: bool,
+        tasks: TaskTracker,
+        stop: CancellationToken,
+    ) -> Self {
+        Self { runner, deadline, enforce_can_access, flights: Flights::default(), tasks, stop }
+    }
+
+    /// Refreshes the user who logged in, and answers within the deadline.
+    ///
+    /// # Errors
+    /// When it is nobody that is known or can be made known, or the store fails.
+    pub async fn answer(&self, login: Login) -> Result<LoginAnswer, LoginError> {
+        let clock = self.runner.store.clock().clone();
+        let arrived = clock.monotonic();
+        let identified = tokio::select! {
+            identified = self.identify(&login) => identified?,
+            () = clock.sleep(self.deadline) => return Err(LoginError::Busy),
+        };
+        let person = Person::from(identified.user.clone());
+        let flight =
+            self.flights.join_or_start(person.user, &identified.profile, arrived, || self.start(&identified, &login));
+        let remaining = self.deadline.saturating_sub(clock.monotonic().saturating_sub(arrived));
+        tokio::select! {
+            () = flight.landed() => {}
+            () = clock.sleep(remaining) => {}
+        }
+        self.known(identified.user.id, identified.profile, &flight).await
+    }
+
+    /// Sets out to ask every source, and to remember what the login said about the user.
+    fn start(&self, identified: &identify::Identified, login: &Login) -> Flight {
+        let sources: Vec<Arc<Source>> = self.runner.registry.iter().map(Arc::clone).collect();
+        let names = sources.iter().map(|source| source.name.clone());
+        let (flight, results) = Flight::new(identified.profile.clone(), self.runner.store.clock().monotonic(), names);
+        let refresh = Refresh {
+            runner: self.runner.clone(),
+            stop: self.stop.clone(),
+            correlation_id: login.correlation_id.clone(),
+            identified: identified.clone(),
+        };
+        self.tasks.spawn(refresh.all(sources, results));
+        flight
+    }
+
+    async fn known(&self, user: UserId, profile: Profile, flight: &Flight) -> Result<LoginAnswer, LoginError> {
+        let store = &self.runner.store;
+        let conn = store.reader();
+        let (position, _) = store.head(conn).await?;
+        let memberships = store.memberships_of_user(conn, user).await?;
+        let mut entitlements = store.entitlements_of_user(conn, user).await?;
+        let observed = store.observed(conn, user).await?;
+        let mut sources = Vec::new();
+        for source in self.runner.registry.iter() {
+            let part = part(source, flight.result(&source.name), observed.get(&source.name), store.clock().now());
+            if part.freshness == Freshness::Unavailable
+                && let Some(fallback) = &source.fallback
+            {
+                let person =
+                    Person { user, email: profile.email.clone(), sub: profile.sub.clone(), claims: BTreeMap::new() };
+                let stated = fallback.answer(&person).await.ok().and_then(|answer| answer.entitlements);
+                entitlements.extend(stated.map(|stated| (source.name.clone(), stated)));
+            }
+            sources.push(part);
+        }
+        let decision = decision::decide(&sources, &entitlements, &observed, self.enforce_can_access);
+        let told = sources.iter().map(|part| (part.source.clone(), part.freshness.as_str()));
+        self.runner.reports.metrics().login_answered(decision.as_str(), told);
+        Ok(LoginAnswer { user, profile, decision, memberships, entitlements, sources, position })
+    }
+}
+
+fn part(source: &Source, result: Option<Refreshed>, observed: Option<&Observed>, now: Instant) -> SourcePart {
+    let newest = observed.and_then(Observed::newest);
+    let age = newest.map(|mark| (now - mark.completed_at).to_std().unwrap_or_default());
+    let kept = if newest.is_some() { Freshness::Stale } else { Freshness::Unavailable };
+    let (freshness, error) = match result {
+        Some(Refreshed::Fresh) => (Freshness::Fresh, None),
+        Some(Refreshed::Cached) => (Freshness::Cached, None),
+        Some(Refreshed::Failed { class, message }) => (kept, Some((class, message))),
+        None => (kept, Some(("timeout", "no answer within the login's deadline".to_owned()))),
+    };
+    SourcePart { source: source.name.clone(), freshness, age, error }
+}
+
+/// The part of a login that goes on when its time is up.
+struct Refresh {
+    runner: Runner,
+    stop: CancellationToken,
+    correlation_id: Option<String>,
+    identified: identify::Identified,
+}
+
+impl Refresh {
+    async fn all(self, sources: Vec<Arc<Source>>, results: flight::Results) {
+        if let Err(error) =
+            identify::remember(&self.runner.store, &self.identified, self.correlation_id.as_deref()).await
+        {
+            tracing::error!(user = %self.identified.user.id, detail = crate::report::chain(&error), "a profile was not stored");
+        }
+        let asking = sources.iter().zip(&results).map(|(source, result)| async {
+            result.send_replace(Some(self.one(source).await));
+        });
+        futures_util::future::join_all(asking).await;
+    }
+
+    async fn one(&self, source: &Source) -> Refreshed {
+        match self.cached(source).await {
+            Ok(true) => return Refreshed::Cached,
+            Ok(false) => {}
+            Err(error) => return Refreshed::failed("internal", &error),
+        }
+        let mut order =
+            crate::runner::Order::new(self.runner.store.clock(), entitled_model::Trigger::Login, self.stop.clone());
+        order.correlation_id.clone_from(&self.correlation_id);
+        let mut person = Person::from(self.identified.user.clone());
+        let Profile { email, sub, claims } = self.identified.profile.clone();
+        (person.email, person.sub, person.claims) = (email, sub, claims);
+        match self.runner.users(source, vec![Asked { person, newcomer: false }], &order).await {
+            Ok(run) => Refreshed::of(&run),
+            Err(error) => Refreshed::failed("internal", &error),
+        }
+    }
+
+    /// Whether the source was asked about this very user within its `cache_ttl`, with what is known of them now.
+    async fn cached(&self, source: &Source) -> Result<bool, StoreError> {
+        let ttl = source.settings.cache_ttl;
+        if ttl.is_zero() || self.identified.changes_question() {
+            return Ok(false);
+        }
+        let store = &self.runner.store;
+        let user = self.identified.user.id;
+        let (_, marks) = store.marks_of_users(store.reader(), &source.name, &[user]).await?;
+        let now = store.clock().now();
+        let age = marks.get(&user).map(|mark| (now - mark.completed_at).to_std().unwrap_or_default());
+        Ok(age.is_some_and(|age| age < ttl))
+    }
+}
+
+impl Profile {
+    fn with(&self, login: &Login) -> (Profile, std::collections::BTreeSet<entitled_model::event::ProfileField>) {
+        let Login { email, sub, claims, correlation_id: _ } = login;
+        self.after(&ProfileChange { email: email.clone(), sub: sub.clone(), claims: claims.clone() })
+    }
+}

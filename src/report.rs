@@ -1,0 +1,182 @@
+//! Reports: what a run came to, told to the log, the metrics and Sentry.
+//!
+//! Sentry hears once of each source and class while a failure lasts, and once of the recovery. Nothing personal is told:
+//! sources by name, users by id, failures by class and by what they say of settings and fields.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use entitled_model::{ErrorClass, Instant, Outcome, RunId, SourceName, Trigger};
+use sentry::protocol::{Event, Level};
+
+use crate::metrics::Metrics;
+use crate::reconcile::{Failed, SourceRun};
+
+/// How much of a source a run was about: a failure of the whole is over when the whole succeeds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Breadth {
+    Users,
+    Whole,
+}
+
+/// Tells of runs.
+#[derive(Default)]
+pub struct Reports {
+    metrics: Arc<Metrics>,
+    /// Which failures were told and last, and the plan that was last told as held.
+    told: Mutex<BTreeMap<SourceName, Told>>,
+}
+
+#[derive(Default)]
+struct Told {
+    failures: BTreeMap<ErrorClass, Breadth>,
+    held: Option<String>,
+}
+
+/// What Sentry should hear after a run.
+#[derive(Debug, PartialEq, Eq)]
+enum News {
+    Failing(ErrorClass),
+    Recovered(BTreeSet<ErrorClass>),
+    Held,
+}
+
+impl Reports {
+    #[must_use]
+    pub fn new(metrics: Arc<Metrics>) -> Self {
+        Self { metrics, told: Mutex::default() }
+    }
+
+    /// The metrics that are counted into.
+    #[must_use]
+    pub fn metrics(&self) -> &Arc<Metrics> {
+        &self.metrics
+    }
+
+    /// Tells of a run that ended with an outcome.
+    pub fn run_ended(
+        &self,
+        run_id: RunId,
+        trigger: Trigger,
+        breadth: Breadth,
+        run: &SourceRun,
+        took: Duration,
+        now: Instant,
+    ) {
+        let SourceRun { source, outcome, error, created_count, removed_count, kept_count, unchanged, .. } = run;
+        self.metrics.run_ended(source, trigger, *outcome, took);
+        self.metrics.changed(source, "created", *created_count);
+        self.metrics.changed(source, "removed", *removed_count);
+        self.metrics.changed(source, "kept", *kept_count);
+        match error {
+            Some(failed) => self.metrics.source_failed(source, failed.class),
+            None if *outcome != Outcome::Held => self.metrics.source_succeeded(source, now),
+            None => {}
+        }
+        let class = error.as_ref().map(|failed| failed.class.as_str());
+        let detail = error.as_ref().map(|failed| failed.message.as_str()).or(run.held.as_deref());
+        tracing::info!(
+            %run_id, %source, %trigger, %outcome, error = class, detail,
+            created = created_count, removed = removed_count, kept = kept_count, unchanged,
+            users = run.users_asked, position = run.position.map(|position| position.0),
+            duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+            "run ended"
+        );
+        for news in self.news(run, breadth) {
+            tell(&news, run_id, run);
+        }
+    }
+
+    /// Tells of a run that a fault of our own ended.
+    pub fn run_failed(
+        &self,
+        run_id: RunId,
+        trigger: Trigger,
+        source: &SourceName,
+        error: &dyn std::error::Error,
+        took: Duration,
+    ) {
+        self.metrics.run_ended(source, trigger, Outcome::Failed, took);
+        let detail = chain(error);
+        tracing::error!(%run_id, %source, %trigger, outcome = %Outcome::Failed, detail, "run failed; nothing was written");
+        let message = format!("a run of source {source} failed");
+        capture(Level::Error, message, &["run-failed", source.as_str()], source, &[("detail", detail)]);
+    }
+
+    fn news(&self, run: &SourceRun, breadth: Breadth) -> Vec<News> {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let told = told.entry(run.source.clone()).or_default();
+        let mut news = Vec::new();
+        match &run.error {
+            // A user without a claim is no failure of the source.
+            Some(Failed { class: ErrorClass::MissingClaim, .. }) => {}
+            Some(Failed { class, .. }) => {
+                let before = told.failures.insert(*class, breadth);
+                told.failures.insert(*class, before.map_or(breadth, |before| before.max(breadth)));
+                news.extend(before.is_none().then_some(News::Failing(*class)));
+            }
+            None => {
+                let over: BTreeSet<_> =
+                    told.failures.iter().filter(|(_, of)| **of <= breadth).map(|(class, _)| *class).collect();
+                told.failures.retain(|class, _| !over.contains(class));
+                news.extend((!over.is_empty()).then_some(News::Recovered(over)));
+            }
+        }
+        let held = run.held.as_ref().and(run.plan_hash.clone());
+        news.extend((held.is_some() && held != told.held).then_some(News::Held));
+        told.held = held;
+        news
+    }
+}
+
+fn tell(news: &News, run_id: RunId, run: &SourceRun) {
+    let source = &run.source;
+    let mut extra = vec![("run_id", run_id.to_string())];
+    match news {
+        News::Failing(class) => {
+            extra.extend(run.error.as_ref().map(|failed| ("detail", failed.message.clone())));
+            let message = format!("source {source} is failing: {class}; stored memberships are kept");
+            capture(Level::Error, message, &["source-failing", source.as_str(), class.as_str()], source, &extra);
+        }
+        News::Recovered(classes) => {
+            let classes: Vec<_> = classes.iter().map(|class| class.as_str()).collect();
+            let message = format!("source {source} has recovered from: {}", classes.join(", "));
+            capture(Level::Info, message, &["source-recovered", source.as_str()], source, &extra);
+        }
+        News::Held => {
+            extra.extend(run.held.clone().map(|held| ("detail", held)));
+            extra.extend(run.plan_hash.clone().map(|hash| ("plan_hash", hash)));
+            let message = format!("a plan of source {source} is held; nothing of it was written");
+            capture(Level::Warning, message, &["plan-held", source.as_str()], source, &extra);
+        }
+    }
+}
+
+fn capture(level: Level, message: String, fingerprint: &[&str], source: &SourceName, extra: &[(&str, String)]) {
+    let event = Event {
+        level,
+        message: Some(message),
+        logger: Some("entitled".to_owned()),
+        fingerprint: fingerprint.iter().map(|part| (*part).to_owned().into()).collect::<Vec<_>>().into(),
+        tags: std::iter::once(("source".to_owned(), source.to_string()))
+            .chain(fingerprint.get(2).map(|class| ("error_class".to_owned(), (*class).to_owned())))
+            .collect(),
+        extra: extra.iter().map(|(key, value)| ((*key).to_owned(), value.as_str().into())).collect(),
+        ..Event::default()
+    };
+    sentry::capture_event(event);
+}
+
+/// An error with its causes, in one line.
+#[must_use]
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}

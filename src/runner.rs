@@ -1,0 +1,144 @@
+//! The runner: who may run a source now, and what is told of it. Around every run, whatever started it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use entitled_model::{RunId, Trigger};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
+
+use crate::clock::Clock;
+use crate::reconcile::{Asked, Reconciler, Run, RunError, Scope, SourceRun};
+use crate::report::{Breadth, Reports, chain};
+use crate::source::{Progress, Registry, Silent, Source};
+use crate::store::{Lease, Store};
+
+/// A lease is renewed this often within its period.
+const RENEWALS_PER_LEASE: u32 = 3;
+
+/// Runs sources against the store.
+#[derive(Clone)]
+pub struct Runner {
+    pub store: Store,
+    pub registry: Arc<Registry>,
+    pub reports: Arc<Reports>,
+    /// How long a source stays claimed when its runner is not heard of any more.
+    pub lease_period: Duration,
+}
+
+/// Who asked for a run, and how it may be followed and stopped.
+pub struct Order<'a> {
+    pub run_id: RunId,
+    pub trigger: Trigger,
+    pub correlation_id: Option<String>,
+    pub progress: &'a dyn Progress,
+    pub stop: CancellationToken,
+}
+
+impl Order<'_> {
+    /// An order that nobody watches.
+    #[must_use]
+    pub fn new(clock: &Clock, trigger: Trigger, stop: CancellationToken) -> Self {
+        Self { run_id: RunId(clock.new_id()), trigger, correlation_id: None, progress: &Silent, stop }
+    }
+}
+
+impl Runner {
+    /// Reads a whole source and applies what it says; `None` when somebody else is at it.
+    ///
+    /// # Errors
+    /// As [`Reconciler::run`].
+    pub async fn whole(&self, source: &Source, order: &Order<'_>) -> Result<Option<SourceRun>, RunError> {
+        let name = format!("run:{}", source.name);
+        let Some(lease) = self.store.take_lease(&name, self.lease_period).await? else {
+            self.reports.metrics().run_skipped(&source.name);
+            return Ok(None);
+        };
+        let stop = order.stop.child_token();
+        let renewing = self.renewing(lease.clone(), stop.clone());
+        let ended = self.told(source, order, Breadth::Whole, Scope::Whole, Some(lease.clone()), stop).await;
+        drop(renewing);
+        if let Err(error) = self.store.release_lease(&lease).await {
+            tracing::warn!(source = %source.name, detail = chain(&error), "a lease was left to run out");
+        }
+        ended.map(Some)
+    }
+
+    /// Asks a source about some users and applies what it says.
+    ///
+    /// # Errors
+    /// As [`Reconciler::run`].
+    pub async fn users(&self, source: &Source, asked: Vec<Asked>, order: &Order<'_>) -> Result<SourceRun, RunError> {
+        self.told(source, order, Breadth::Users, Scope::Users(asked), None, order.stop.clone()).await
+    }
+
+    /// Says what a run would do. Nothing is written, and nobody is told.
+    ///
+    /// # Errors
+    /// As [`Reconciler::rehearse`].
+    pub async fn rehearse(&self, source: &Source, scope: Scope, order: &Order<'_>) -> Result<SourceRun, RunError> {
+        let run = run_of(source, order, scope, None, order.stop.clone());
+        Reconciler::new(self.store.clone()).rehearse(&run).await
+    }
+
+    async fn told(
+        &self,
+        source: &Source,
+        order: &Order<'_>,
+        breadth: Breadth,
+        scope: Scope,
+        lease: Option<Lease>,
+        stop: CancellationToken,
+    ) -> Result<SourceRun, RunError> {
+        let clock = self.store.clock();
+        let began = clock.monotonic();
+        let run = run_of(source, order, scope, lease, stop);
+        let ended = Reconciler::new(self.store.clone()).run(&run).await;
+        let took = clock.monotonic().saturating_sub(began);
+        let Order { run_id, trigger, .. } = order;
+        match &ended {
+            Ok(ended) => self.reports.run_ended(*run_id, *trigger, breadth, ended, took, clock.now()),
+            Err(RunError::Stopped) => {
+                tracing::info!(%run_id, source = %source.name, %trigger, "run interrupted before anything was written");
+            }
+            Err(error) => self.reports.run_failed(*run_id, *trigger, &source.name, error, took),
+        }
+        ended
+    }
+
+    /// Keeps a lease while the handle lives; losing it stops the run.
+    fn renewing(&self, lease: Lease, stop: CancellationToken) -> AbortOnDropHandle<()> {
+        let (store, period) = (self.store.clone(), self.lease_period);
+        AbortOnDropHandle::new(tokio::spawn(async move {
+            loop {
+                store.clock().sleep(period / RENEWALS_PER_LEASE).await;
+                match store.renew_lease(&lease, period).await {
+                    Ok(true) => {}
+                    Ok(false) => return stop.cancel(),
+                    // The commit looks at the lease again.
+                    Err(error) => tracing::warn!(lease = lease.name, detail = chain(&error), "a lease was not renewed"),
+                }
+            }
+        }))
+    }
+}
+
+fn run_of<'a>(
+    source: &'a Source,
+    order: &Order<'a>,
+    scope: Scope,
+    lease: Option<Lease>,
+    stop: CancellationToken,
+) -> Run<'a> {
+    let Order { run_id, trigger, correlation_id, progress, stop: _ } = order;
+    Run {
+        run_id: *run_id,
+        source,
+        scope,
+        trigger: *trigger,
+        correlation_id: correlation_id.clone(),
+        lease,
+        progress: *progress,
+        stop,
+    }
+}

@@ -1,0 +1,115 @@
+//! The scheduler: when each source is read as a whole. One loop a source, cron in UTC, the first run soon after the start.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use entitled_model::Trigger;
+use rand::RngExt as _;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::clock::Clock;
+use crate::config::{HistoryConfig, Schedule, SchedulerConfig};
+use crate::report::chain;
+use crate::runner::{Order, Runner};
+use crate::source::Source;
+
+/// How often records that nobody needs any more are looked for.
+const TIDY_EVERY: Duration = Duration::from_hours(1);
+
+/// Runs every scheduled source until `stop` is cancelled; what is then in flight is the tracker's.
+pub struct Scheduler {
+    pub runner: Runner,
+    pub settings: SchedulerConfig,
+    pub history: HistoryConfig,
+    pub stop: CancellationToken,
+    pub tasks: TaskTracker,
+}
+
+impl Scheduler {
+    /// Starts one loop for each source that has a schedule, and one that tidies up.
+    pub fn start(&self) {
+        for source in self.runner.registry.iter() {
+            let Some(schedule) = source.settings.schedule.clone() else { continue };
+            let delay = self.first_delay();
+            let sources_loop = Loop {
+                runner: self.runner.clone(),
+                source: Arc::clone(source),
+                schedule,
+                stop: self.stop.clone(),
+                tasks: self.tasks.clone(),
+            };
+            self.tasks.spawn(sources_loop.run(delay));
+        }
+        self.tasks.spawn(tidy(self.runner.clone(), self.history.runs_kept, self.stop.clone()));
+    }
+
+    /// Sources, and replicas that start together, don't all ask at once.
+    fn first_delay(&self) -> Duration {
+        self.settings.start_jitter.mul_f64(rand::rng().random_range(0.0..=1.0))
+    }
+}
+
+struct Loop {
+    runner: Runner,
+    source: Arc<Source>,
+    schedule: Schedule,
+    stop: CancellationToken,
+    tasks: TaskTracker,
+}
+
+impl Loop {
+    async fn run(self, first_delay: Duration) {
+        let clock = self.runner.store.clock().clone();
+        let mut delay = Some(first_delay);
+        let mut current = None;
+        while let Some(wait) = delay {
+            tokio::select! {
+                () = self.stop.cancelled() => return,
+                () = clock.sleep(wait) => {}
+            }
+            current = self.fire(current);
+            delay = self.until_next(&clock);
+        }
+    }
+
+    fn until_next(&self, clock: &Clock) -> Option<Duration> {
+        let now = clock.now();
+        let next = self.schedule.next_after(now)?;
+        (next - now).to_std().ok()
+    }
+
+    /// Starts a run, unless the last one is still going.
+    fn fire(&self, current: Option<tokio::task::JoinHandle<()>>) -> Option<tokio::task::JoinHandle<()>> {
+        if let Some(running) = current.filter(|run| !run.is_finished()) {
+            self.runner.reports.metrics().run_skipped(&self.source.name);
+            tracing::info!(source = %self.source.name, "the previous run is still going: skipped");
+            return Some(running);
+        }
+        let (runner, source, stop) = (self.runner.clone(), Arc::clone(&self.source), self.stop.clone());
+        Some(self.tasks.spawn(async move {
+            let order = Order::new(runner.store.clock(), Trigger::Schedule, stop);
+            match runner.whole(&source, &order).await {
+                Ok(Some(_)) => {}
+                Ok(None) => tracing::info!(source = %source.name, "another process is reading it: skipped"),
+                // Told by the runner.
+                Err(_) => {}
+            }
+        }))
+    }
+}
+
+async fn tidy(runner: Runner, runs_kept: Duration, stop: CancellationToken) {
+    let clock = runner.store.clock().clone();
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = clock.sleep(TIDY_EVERY) => {}
+        }
+        match runner.store.forget_quiet_runs(clock.now() - runs_kept).await {
+            Ok(0) => {}
+            Ok(forgotten) => tracing::info!(forgotten, "forgot old runs without changes"),
+            Err(error) => tracing::warn!(detail = chain(&error), "old runs were not forgotten"),
+        }
+    }
+}
