@@ -167,7 +167,7 @@ async fn members(store: &Store, group: entitled_model::GroupId, output: Output) 
 
 fn table<const N: usize>(header: [&str; N], rows: impl Iterator<Item = [String; N]>) -> Table {
     let mut table = Table::new();
-    table.load_preset(presets::UTF8_HORIZONTAL_ONLY).set_header(header);
+    table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_header(header);
     table.add_rows(rows);
     table
 }
