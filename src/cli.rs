@@ -7,8 +7,10 @@ mod directory;
 mod doctor;
 mod document;
 mod failure;
+mod health;
 mod progress;
 mod proof;
+mod say;
 mod schema;
 mod serve;
 mod settings;
@@ -86,6 +88,9 @@ enum Command {
     Config(settings::Settings),
     /// Check the store, its schema, and every source's reachability and credentials
     Doctor,
+    /// Ask the running daemon whether it is ready: for container health checks
+    #[command(hide = true)]
+    Healthcheck,
     /// Play the systems that entitled reads from, with a sample organisation
     Simulate(simulate::Options),
     /// Simulators, daemon and sample data in one process, with a story
@@ -134,6 +139,7 @@ async fn run(cli: Cli) -> Result<Exit, CliError> {
                 Command::Group(group) => directory::group(group, &config, &clock).await,
                 Command::Verify => proof::verify(&config, &clock).await,
                 Command::Rebuild => proof::rebuild(&config, &clock).await,
+                Command::Healthcheck => health::run(&config).await,
                 Command::Doctor => doctor::run(&config, &clock).await,
                 Command::Simulate(_) | Command::Demo(_) | Command::Config(_) => Ok(Exit::Done),
             }

@@ -5,6 +5,7 @@ use comfy_table::{Table, presets};
 use entitled_model::instant::written;
 use serde_json::{Value, json};
 
+use super::say::say;
 use super::{CliError, Exit, Output};
 use crate::clock::Clock;
 use crate::config::Config;
@@ -56,10 +57,10 @@ pub async fn user(user: User, config: &Config, clock: &Clock) -> Result<Exit, Cl
         User::List { output } => {
             let users = store.users(store.reader(), false).await?;
             match output {
-                Output::Json => println!("{:#}", Value::from_iter(users.iter().map(summary))),
+                Output::Json => say!("{:#}", Value::from_iter(users.iter().map(summary))),
                 Output::Table => {
                     let rows = users.iter().map(|user| [user.id.to_string(), email(user), user.status.clone()]);
-                    println!("{}", table(["id", "e-mail", "status"], rows));
+                    say!("{}", table(["id", "e-mail", "status"], rows));
                 }
             }
         }
@@ -116,14 +117,14 @@ async fn show(store: &Store, user: &UserRecord, output: Output) -> Result<(), Cl
             document["entitlements"] = stated
                 .map(|(source, key, value, at)| json!({"source": source, "key": key, "value": value.json(), "observed_at": at}))
                 .collect();
-            println!("{document:#}");
+            say!("{document:#}");
         }
         Output::Table => {
-            println!("{}  {}  {}", user.id, email(user), user.status);
+            say!("{}  {}  {}", user.id, email(user), user.status);
             let rows = memberships.iter().map(|m| [m.group.clone(), m.source.to_string(), written(m.added_at)]);
-            println!("{}", table(["group", "source", "added at"], rows));
+            say!("{}", table(["group", "source", "added at"], rows));
             let rows = stated.map(|(source, key, value, _)| [key.clone(), source.to_string(), value.text().to_owned()]);
-            println!("{}", table(["entitlement", "source", "value"], rows));
+            say!("{}", table(["entitlement", "source", "value"], rows));
         }
     }
     Ok(())
@@ -134,13 +135,13 @@ async fn list_groups(store: &Store, output: Output) -> Result<(), CliError> {
     match output {
         Output::Json => {
             let group = |g: &crate::store::GroupRow| json!({"id": g.id, "name": g.name, "managed_by": g.managed_by, "members": g.members});
-            println!("{:#}", Value::from_iter(groups.iter().map(group)));
+            say!("{:#}", Value::from_iter(groups.iter().map(group)));
         }
         Output::Table => {
             let managed_by =
                 |g: &crate::store::GroupRow| g.managed_by.as_ref().map(ToString::to_string).unwrap_or_default();
             let rows = groups.iter().map(|g| [g.name.clone(), managed_by(g), g.members.to_string()]);
-            println!("{}", table(["group", "managed by", "members"], rows));
+            say!("{}", table(["group", "managed by", "members"], rows));
         }
     }
     Ok(())
@@ -153,13 +154,13 @@ async fn members(store: &Store, group: entitled_model::GroupId, output: Output) 
     match output {
         Output::Json => {
             let member = |m: &crate::store::MembershipRow| json!({"user": m.user, "email": addresses.get(&m.user), "source": m.source, "added_at": written(m.added_at)});
-            println!("{:#}", Value::from_iter(members.iter().map(member)));
+            say!("{:#}", Value::from_iter(members.iter().map(member)));
         }
         Output::Table => {
             let who =
                 |m: &crate::store::MembershipRow| addresses.get(&m.user).cloned().unwrap_or_else(|| m.user.to_string());
             let rows = members.iter().map(|m| [who(m), m.source.to_string(), written(m.added_at)]);
-            println!("{}", table(["user", "source", "added at"], rows));
+            say!("{}", table(["user", "source", "added at"], rows));
         }
     }
     Ok(())
@@ -167,7 +168,7 @@ async fn members(store: &Store, group: entitled_model::GroupId, output: Output) 
 
 fn table<const N: usize>(header: [&str; N], rows: impl Iterator<Item = [String; N]>) -> Table {
     let mut table = Table::new();
-    table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_header(header);
+    table.load_style(presets::NOTHING).set_header(header);
     table.add_rows(rows);
     table
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use entitled_model::{EmailAddress, ErrorClass, Failure, UserId};
 use serde_json::Value;
 
+use super::say::say;
 use super::{CliError, Exit};
 use crate::clock::Clock;
 use crate::config::Config;
@@ -19,10 +20,10 @@ const NOBODY: &str = "doctor@entitled.invalid";
 pub async fn run(config: &Config, clock: &Clock) -> Result<Exit, CliError> {
     let mut well = true;
     let mut told = |what: &str, found: Result<String, (String, &str)>| match found {
-        Ok(fine) => println!("ok    {what}: {fine}"),
+        Ok(fine) => say!("ok    {what}: {fine}"),
         Err((wrong, help)) => {
             well = false;
-            println!("FAIL  {what}: {wrong}\n      help: {help}");
+            say!("FAIL  {what}: {wrong}\n      help: {help}");
         }
     };
     match daemon::open_store(config, clock, Access::ReadOnly).await {

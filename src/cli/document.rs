@@ -156,7 +156,7 @@ impl Document {
     /// When the store does not answer.
     pub async fn table(&self, store: &Store) -> Result<String, CliError> {
         let mut table = Table::new();
-        table.load_style(presets::UTF8_HORIZONTAL_ONLY);
+        table.load_style(presets::NOTHING);
         table.set_header(["source", "outcome", "created", "removed", "kept", "unchanged", "what failed"]);
         for entry in &self.entries {
             table.add_row(match &entry.ended {

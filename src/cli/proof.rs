@@ -1,5 +1,6 @@
 //! `entitled verify` and `entitled rebuild`.
 
+use super::say::say;
 use super::{CliError, Exit};
 use crate::clock::Clock;
 use crate::config::Config;
@@ -13,13 +14,13 @@ pub async fn verify(config: &Config, clock: &Clock) -> Result<Exit, CliError> {
     let proof = store.verify().await?;
     store.close().await?;
     for fault in &proof.faults {
-        println!("fault: {fault}");
+        say!("fault: {fault}");
     }
     if proof.faults.is_empty() {
-        println!("sound: {} events, head at position {}", proof.events, proof.head);
+        say!("sound: {} events, head at position {}", proof.events, proof.head);
         return Ok(Exit::Done);
     }
-    println!("not sound: {} faults in {} events", proof.faults.len(), proof.events);
+    say!("not sound: {} faults in {} events", proof.faults.len(), proof.events);
     Ok(Exit::Unwell)
 }
 
@@ -28,6 +29,6 @@ pub async fn rebuild(config: &Config, clock: &Clock) -> Result<Exit, CliError> {
     daemon::require_schema(&store).await?;
     let proof = store.rebuild().await?;
     store.close().await?;
-    println!("rebuilt from {} events, head at position {}", proof.events, proof.head);
+    say!("rebuilt from {} events, head at position {}", proof.events, proof.head);
     Ok(Exit::Done)
 }

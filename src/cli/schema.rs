@@ -2,6 +2,7 @@
 
 use clap::Subcommand;
 
+use super::say::say;
 use super::{CliError, Exit};
 use crate::clock::Clock;
 use crate::config::Config;
@@ -44,16 +45,16 @@ pub async fn run(migrate: Migrate, config: &Config, clock: &Clock) -> Result<Exi
 
 fn told(what: &str, steps: &[String], nothing: &str) {
     if steps.is_empty() {
-        println!("{nothing}");
+        say!("{nothing}");
     }
     for step in steps {
-        println!("{what}: {step}");
+        say!("{what}: {step}");
     }
 }
 
 async fn status(store: &Store, missing: bool) -> Result<(), CliError> {
     for step in store.migration_steps().await? {
-        println!("{} {}", if step.applied && !missing { "applied" } else { "pending" }, step.name);
+        say!("{} {}", if step.applied && !missing { "applied" } else { "pending" }, step.name);
     }
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 use clap::Subcommand;
 
+use super::say::say;
 use super::{CliError, Exit};
 use crate::config::{self, Loaded};
 
@@ -20,9 +21,9 @@ pub fn run(settings: Settings, loaded: Loaded) -> Result<Exit, CliError> {
     match settings {
         Settings::Check => {
             let file = loaded.file.map_or_else(|| "built-in defaults".to_owned(), |file| file.display().to_string());
-            println!("ok: {file}, {} sources", loaded.config.sources.len());
+            say!("ok: {file}, {} sources", loaded.config.sources.len());
         }
-        Settings::Show => print!("{}", config::show(&loaded.config)),
+        Settings::Show => say!("{}", config::show(&loaded.config).trim_end()),
     }
     Ok(Exit::Done)
 }

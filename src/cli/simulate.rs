@@ -6,6 +6,7 @@ use clap::Args;
 use entitled_simulator::{GOOGLE_TOKEN_URI, Organisation, Sample, Simulator, SimulatorConfig};
 use serde_json::json;
 
+use super::say::say;
 use super::serve::Signals;
 use super::{CliError, Exit};
 
@@ -61,7 +62,7 @@ pub async fn run(options: Options) -> Result<Exit, CliError> {
         },
         "control": simulator.control_url(),
     });
-    println!("{addresses:#}");
+    say!("{addresses:#}");
     signals.next().await;
     simulator.shutdown().await;
     Ok(Exit::Done)

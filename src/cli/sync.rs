@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::document::{Document, Entry};
 use super::progress::{OnTerminal, on_terminal};
+use super::say::say;
 use super::serve::Signals;
 use super::{CliError, Exit, Output};
 use crate::clock::Clock;
@@ -76,8 +77,8 @@ pub async fn run(options: Options, config: &Config, clock: &Clock) -> Result<Exi
     let names: Vec<UserId> = shot.users.iter().map(|asked| asked.person.user).collect();
     let document = Document { run_id: shot.run_id, dry_run: shot.dry_run, users: names, entries };
     match options.output {
-        Output::Json => println!("{:#}", document.json()),
-        Output::Table => print!("{}", document.table(&store).await?),
+        Output::Json => say!("{:#}", document.json()),
+        Output::Table => say!("{}", document.table(&store).await?.trim_end()),
     }
     store.close().await?;
     Ok(document.exit())
