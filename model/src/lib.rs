@@ -12,15 +12,17 @@ pub mod entitlement;
 pub mod event;
 pub mod identity;
 pub mod instant;
+pub mod mapping;
 pub mod observation;
 pub mod outcome;
 pub mod plan;
 pub mod projection;
 
-pub use entitlement::{EntitlementKey, EntitlementValue, MapRule};
+pub use entitlement::{EntitlementKey, EntitlementValue};
 pub use identity::{
     EmailAddress, EmailKey, EventId, Facet, GroupId, GroupName, Position, RunId, SourceName, Subject, UserId,
 };
 pub use instant::Instant;
+pub use mapping::MapRule;
 pub use observation::{ErrorClass, Failure, Said};
 pub use outcome::{Outcome, Trigger};

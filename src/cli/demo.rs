@@ -1,7 +1,27 @@
-//! `entitled demo`.
+//! `entitled demo`: simulators, daemon and sample data in one process, with a story that shows what entitled does.
+//!
+//! The story is true: every sentence that claims something was checked against the store or an answer over HTTP, and a
+//! sentence that does not hold ends the demo with an error. All of it lives on loopback and in a temporary folder; the
+//! operator's own configuration, environment and database are never looked at.
+//!
+//! [`stage`] (what runs) → [`story`] (what happens) → [`voice`] (how it is told).
+
+mod cast;
+mod hook;
+mod stage;
+mod story;
+mod voice;
+mod watch;
+
 use clap::Args;
 
-use super::{CliError, Exit, Global};
+use super::serve::Signals;
+use super::{CliError, Exit, Global, telemetry};
+use crate::clock::Clock;
+use crate::config::Config;
+use stage::Stage;
+use voice::Voice;
+use watch::StoryError;
 
 #[derive(Args)]
 pub struct Options {
@@ -10,7 +30,39 @@ pub struct Options {
     once: bool,
 }
 
-pub async fn run(options: Options, _global: &Global) -> Result<Exit, CliError> {
-    let _ = options.once;
-    Ok(Exit::Done)
+pub async fn run(options: Options, global: &Global) -> Result<Exit, CliError> {
+    let mut signals = Signals::listen()?;
+    let _telemetry = telemetry::start(&quiet(), global)?;
+    let voice = Voice::of_stdout();
+    let stage = Stage::set(&Clock::system()).await?;
+    let ended = tokio::select! {
+        ended = perform(&stage, &voice, options.once) => ended,
+        () = signals.next() => Ok(()),
+    };
+    tokio::select! {
+        () = stage.clear() => {}
+        () = signals.next() => tracing::warn!("stopped at once"),
+    }
+    match ended.and_then(|()| voice.tell("Stopped. The temporary folder is gone, and nothing else was touched.")) {
+        // Whoever listened has gone: that ends a demo as well as any signal.
+        Ok(()) | Err(StoryError::Unheard) => Ok(Exit::Done),
+        Err(error) => Err(CliError::internal("the story did not come out as told", error)),
+    }
+}
+
+/// Plays the story. Without `once` it then goes on until it is dropped.
+async fn perform(stage: &Stage, voice: &Voice, once: bool) -> Result<(), StoryError> {
+    story::play(stage, voice).await?;
+    if once {
+        return Ok(());
+    }
+    story::hand_over(stage, voice)?;
+    std::future::pending().await
+}
+
+/// The narration says what happens; the log only what it does not foresee.
+fn quiet() -> Config {
+    let mut config = Config::default();
+    "warn".clone_into(&mut config.log.level);
+    config
 }

@@ -9,7 +9,7 @@ use entitled_model::{GroupId, SourceName};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder};
 
 use super::error::{Doing, StoreError};
-use super::sql::{ids, rows};
+use super::sql::{Field, ids, rows};
 use super::{Reader, Store};
 
 /// A group, with how many users are in it by any source.
@@ -130,11 +130,7 @@ impl Store {
     /// When the database refuses.
     pub async fn register_sources(&self, names: impl IntoIterator<Item = SourceName>) -> Result<(), StoreError> {
         let d = self.db.dialect();
-        let sql = format!(
-            "INSERT INTO source (name) SELECT {} FROM {} WHERE true ON CONFLICT (name) DO NOTHING",
-            d.text(0),
-            d.each("$1")
-        );
+        let sql = d.insert("source", &[("name", Field::Text)], "ON CONFLICT (name) DO NOTHING");
         let names: Vec<[String; 1]> = names.into_iter().map(|name| [name.to_string()]).collect();
         self.db.execute_raw(d.statement(sql, [rows(&names)])).await.doing("registering sources")?;
         Ok(())

@@ -9,7 +9,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::error::{Doing, StoreError};
-use super::sql::{STATEMENT_ROWS_MAX, ids, rows, time};
+use super::sql::{Field, STATEMENT_ROWS_MAX, ids, rows, time};
 use super::{Reader, Store, Unit};
 
 /// Stands for the source as a whole.
@@ -145,27 +145,27 @@ impl Unit {
         applied: &[Applied],
     ) -> Result<(), StoreError> {
         let d = self.dialect();
-        let sql = format!(
-            "INSERT INTO observation (source, user_id, began_at, completed_at, run_id, verdict)
-             SELECT $2, {}, {}, {}, $3, {} FROM {} WHERE true
-             ON CONFLICT (source, user_id) DO UPDATE SET began_at = excluded.began_at,
+        let columns = [
+            ("source", Field::Text),
+            ("user_id", Field::Uuid),
+            ("began_at", Field::Time),
+            ("completed_at", Field::Time),
+            ("run_id", Field::Uuid),
+            ("verdict", Field::Text),
+        ];
+        let newest = "ON CONFLICT (source, user_id) DO UPDATE SET began_at = excluded.began_at,
                 completed_at = excluded.completed_at, run_id = excluded.run_id, verdict = excluded.verdict
-             WHERE excluded.began_at > observation.began_at",
-            d.uuid(0),
-            d.time(1),
-            d.time(2),
-            d.text(3),
-            d.each("$1")
-        );
+             WHERE excluded.began_at > observation.began_at";
+        let sql = d.insert("observation", &columns, newest);
         for chunk in applied.chunks(STATEMENT_ROWS_MAX) {
             let chunk: Vec<_> = chunk
                 .iter()
                 .map(|(user, began_at, completed_at, verdict)| {
                     let verdict = verdict.map(Verdict::as_str);
-                    json!([user.unwrap_or(WHOLE), time(*began_at), time(*completed_at), verdict])
+                    json!([source, user.unwrap_or(WHOLE), time(*began_at), time(*completed_at), run, verdict])
                 })
                 .collect();
-            let statement = d.statement(&sql, [rows(&chunk), source.as_str().into(), run.0.into()]);
+            let statement = d.statement(&sql, [rows(&chunk)]);
             self.reader().execute_raw(statement).await.doing("writing observation marks")?;
         }
         Ok(())

@@ -9,7 +9,7 @@ use sea_orm::{ActiveModelTrait, ActiveValue::Set, ConnectionTrait};
 use serde_json::{Value, json};
 
 use super::error::{Doing, StoreError};
-use super::sql::{STATEMENT_ROWS_MAX, rows, time};
+use super::sql::{Field, STATEMENT_ROWS_MAX, rows, time};
 use super::{Unit, UserRecord};
 
 /// What is personal about a user. `claims` are those of the logins so far, the latest word of each.
@@ -60,18 +60,19 @@ impl Unit {
     pub async fn create_profiles(&mut self, users: &[(UserId, EmailAddress)]) -> Result<(), StoreError> {
         let d = self.dialect();
         let at = time(self.at());
-        let sql = format!(
-            "INSERT INTO user_profile (user_id, email, email_key, claims, updated_at)
-             SELECT {}, {}, {}, '{{}}', {} FROM {}",
-            d.uuid(0),
-            d.text(1),
-            d.text(2),
-            d.time(3),
-            d.each("$1")
-        );
+        let columns = [
+            ("user_id", Field::Uuid),
+            ("email", Field::Text),
+            ("email_key", Field::Text),
+            ("claims", Field::Text),
+            ("updated_at", Field::Time),
+        ];
+        let sql = d.insert("user_profile", &columns, "");
         for chunk in users.chunks(STATEMENT_ROWS_MAX) {
-            let chunk: Vec<Value> =
-                chunk.iter().map(|(user, email)| json!([user, email.as_given(), email.key().as_str(), at])).collect();
+            let chunk: Vec<Value> = chunk
+                .iter()
+                .map(|(user, email)| json!([user, email.as_given(), email.key().as_str(), "{}", at]))
+                .collect();
             self.reader().execute_raw(d.statement(&sql, [rows(&chunk)])).await.doing("writing profiles")?;
         }
         Ok(())

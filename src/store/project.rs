@@ -12,7 +12,7 @@ use serde_json::Value as Json;
 use serde_json::json;
 
 use super::error::{Doing, StoreError};
-use super::sql::{Dialect, STATEMENT_ROWS_MAX, rows, time};
+use super::sql::{Dialect, Field, STATEMENT_ROWS_MAX, rows, time};
 
 /// The most row changes held back before they are written.
 const PENDING_ROWS_MAX: usize = 50_000;
@@ -29,6 +29,46 @@ impl Tables {
         format!("{}{table}", self.0)
     }
 }
+
+const USER: [(&str, Field); 5] = [
+    ("id", Field::Uuid),
+    ("kind", Field::Text),
+    ("status", Field::Text),
+    ("created_position", Field::Int),
+    ("created_at", Field::Time),
+];
+
+const GROUP: [(&str, Field); 9] = [
+    ("id", Field::Uuid),
+    ("name", Field::Text),
+    ("managed_by", Field::Text),
+    ("external_id", Field::Text),
+    ("resource_type", Field::Text),
+    ("permission", Field::Text),
+    ("resource_id", Field::Text),
+    ("created_position", Field::Int),
+    ("created_at", Field::Time),
+];
+
+const MEMBERSHIP: [(&str, Field); 5] = [
+    ("group_id", Field::Uuid),
+    ("user_id", Field::Uuid),
+    ("source", Field::Text),
+    ("from_position", Field::Int),
+    ("from_at", Field::Time),
+];
+
+const ENTITLEMENT: [(&str, Field); 6] = [
+    ("user_id", Field::Uuid),
+    ("source", Field::Text),
+    ("key", Field::Text),
+    ("value", Field::Text),
+    ("since_position", Field::Int),
+    ("since_at", Field::Time),
+];
+
+const REPLACE_ENTITLEMENT: &str = "ON CONFLICT (user_id, source, key) DO UPDATE SET
+    value = excluded.value, since_position = excluded.since_position, since_at = excluded.since_at";
 
 /// One membership row: group, user, source, position, instant.
 #[derive(Serialize)]
@@ -76,7 +116,7 @@ impl Projector {
         for change in changes {
             match change {
                 RowChange::InsertUsers { users } => {
-                    let row = |user: &UserId| json!([user, since.position, time(since.at)]);
+                    let row = |user: &UserId| json!([user, "person", "active", since.position, time(since.at)]);
                     self.pending.users.extend(users.iter().map(row));
                 }
                 RowChange::InsertGroup(group) => {
@@ -125,10 +165,10 @@ impl Projector {
     /// Writes everything taken so far.
     pub(super) async fn finish(&mut self, conn: &impl ConnectionTrait) -> Result<(), StoreError> {
         let Pending { users, groups, closed, opened, opened_keys: _, entitlements } = std::mem::take(&mut self.pending);
-        self.write_users(conn, &users).await?;
-        self.write_groups(conn, &groups).await?;
+        self.insert(conn, "user_account", &USER, "", &users).await?;
+        self.insert(conn, "user_group", &GROUP, "", &groups).await?;
         self.close(conn, &closed).await?;
-        self.open(conn, &opened).await?;
+        self.insert(conn, "membership", &MEMBERSHIP, "", &opened).await?;
         let (mut put, mut deleted) = (Vec::new(), Vec::new());
         for ((user, source, key), word) in entitlements {
             match word {
@@ -136,59 +176,20 @@ impl Projector {
                 None => deleted.push(json!([user, source, key])),
             }
         }
-        self.put_entitlements(conn, &put).await?;
+        self.insert(conn, "entitlement", &ENTITLEMENT, REPLACE_ENTITLEMENT, &put).await?;
         self.delete_entitlements(conn, &deleted).await
     }
 
-    async fn write_users(&self, conn: &impl ConnectionTrait, users: &[Json]) -> Result<(), StoreError> {
-        let d = self.dialect;
-        let sql = format!(
-            "INSERT INTO {} (id, kind, status, created_position, created_at)
-             SELECT {}, 'person', 'active', {}, {} FROM {}",
-            self.tables.name("user_account"),
-            d.uuid(0),
-            d.int(1),
-            d.time(2),
-            d.each("$1")
-        );
-        self.write_all(conn, &sql, users, "writing users").await
-    }
-
-    async fn write_groups(&self, conn: &impl ConnectionTrait, groups: &[Json]) -> Result<(), StoreError> {
-        let d = self.dialect;
-        let sql = format!(
-            "INSERT INTO {} (id, name, managed_by, external_id, resource_type, permission, resource_id,
-                created_position, created_at)
-             SELECT {}, {}, {}, {}, {}, {}, {}, {}, {} FROM {}",
-            self.tables.name("user_group"),
-            d.uuid(0),
-            d.text(1),
-            d.text(2),
-            d.text(3),
-            d.text(4),
-            d.text(5),
-            d.text(6),
-            d.int(7),
-            d.time(8),
-            d.each("$1")
-        );
-        self.write_all(conn, &sql, groups, "writing groups").await
-    }
-
-    async fn open(&self, conn: &impl ConnectionTrait, opened: &[Row]) -> Result<(), StoreError> {
-        let d = self.dialect;
-        let sql = format!(
-            "INSERT INTO {} (group_id, user_id, source, from_position, from_at)
-             SELECT {}, {}, {}, {}, {} FROM {}",
-            self.tables.name("membership"),
-            d.uuid(0),
-            d.uuid(1),
-            d.text(2),
-            d.int(3),
-            d.time(4),
-            d.each("$1")
-        );
-        self.write_all(conn, &sql, opened, "writing memberships").await
+    async fn insert<T: Serialize>(
+        &self,
+        conn: &impl ConnectionTrait,
+        table: &str,
+        columns: &[(&str, Field)],
+        tail: &str,
+        all: &[T],
+    ) -> Result<(), StoreError> {
+        let sql = self.dialect.insert(&self.tables.name(table), columns, tail);
+        self.write_all(conn, &sql, all, "writing rows").await
     }
 
     async fn close(&self, conn: &impl ConnectionTrait, closed: &[Row]) -> Result<(), StoreError> {
@@ -225,25 +226,6 @@ impl Projector {
             }
         }
         Ok(())
-    }
-
-    async fn put_entitlements(&self, conn: &impl ConnectionTrait, put: &[Json]) -> Result<(), StoreError> {
-        let d = self.dialect;
-        let sql = format!(
-            "INSERT INTO {} (user_id, source, key, value, since_position, since_at)
-             SELECT {}, {}, {}, {}, {}, {} FROM {} WHERE true
-             ON CONFLICT (user_id, source, key) DO UPDATE SET
-                value = excluded.value, since_position = excluded.since_position, since_at = excluded.since_at",
-            self.tables.name("entitlement"),
-            d.uuid(0),
-            d.text(1),
-            d.text(2),
-            d.text(3),
-            d.int(4),
-            d.time(5),
-            d.each("$1")
-        );
-        self.write_all(conn, &sql, put, "writing entitlements").await
     }
 
     async fn delete_entitlements(&self, conn: &impl ConnectionTrait, deleted: &[Json]) -> Result<(), StoreError> {

@@ -13,6 +13,16 @@ use uuid::Uuid;
 /// The most rows that one statement carries.
 pub(super) const STATEMENT_ROWS_MAX: usize = 10_000;
 
+/// The type of a row's field.
+#[derive(Clone, Copy)]
+pub(super) enum Field {
+    Uuid,
+    Int,
+    Text,
+    /// As [`time`] writes it.
+    Time,
+}
+
 /// Which of the two is spoken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Dialect {
@@ -65,6 +75,25 @@ impl Dialect {
         match self {
             Dialect::Sqlite => format!("(e.value ->> {field})"),
             Dialect::Postgres => format!("CAST(e.value ->> {field} AS timestamptz)"),
+        }
+    }
+
+    /// Inserts the rows of `$1`, field by field into `columns`; `tail` may say what to do about a conflict.
+    pub(super) fn insert(self, table: &str, columns: &[(&str, Field)], tail: &str) -> String {
+        let names: Vec<&str> = columns.iter().map(|(name, _)| *name).collect();
+        let fields: Vec<String> =
+            columns.iter().enumerate().map(|(index, (_, field))| self.field(*field, index)).collect();
+        let (names, fields, each) = (names.join(", "), fields.join(", "), self.each("$1"));
+        // Without its WHERE, SQLite would read ON CONFLICT as a join's ON.
+        format!("INSERT INTO {table} ({names}) SELECT {fields} FROM {each} WHERE true {tail}")
+    }
+
+    fn field(self, field: Field, index: usize) -> String {
+        match field {
+            Field::Uuid => self.uuid(index),
+            Field::Int => self.int(index),
+            Field::Text => self.text(index),
+            Field::Time => self.time(index),
         }
     }
 
