@@ -39,11 +39,13 @@ pub async fn run(options: Options, global: &Global) -> Result<Exit, CliError> {
         ended = perform(&stage, &voice, options.once) => ended,
         () = signals.next() => Ok(()),
     };
-    tokio::select! {
-        () = stage.clear() => {}
-        () = signals.next() => tracing::warn!("stopped at once"),
-    }
-    match ended.and_then(|()| voice.tell("Stopped. The temporary folder is gone, and nothing else was touched.")) {
+    let cleared = tokio::select! {
+        cleared = stage.clear() => cleared,
+        // What is dropped here stops at once, and takes the folder with it.
+        () = signals.next() => Ok(()),
+    };
+    cleared.map_err(|error| CliError::internal("the temporary folder can't be removed", error))?;
+    match ended.and_then(|()| voice.tell("Everything was stopped, and the temporary folder is gone.")) {
         // Whoever listened has gone: that ends a demo as well as any signal.
         Ok(()) | Err(StoryError::Unheard) => Ok(Exit::Done),
         Err(error) => Err(CliError::internal("the story did not come out as told", error)),
@@ -54,7 +56,7 @@ pub async fn run(options: Options, global: &Global) -> Result<Exit, CliError> {
 async fn perform(stage: &Stage, voice: &Voice, once: bool) -> Result<(), StoryError> {
     story::play(stage, voice).await?;
     if once {
-        return Ok(());
+        return voice.tell("Without --once the demo keeps running after its story, to be tried out.");
     }
     story::hand_over(stage, voice)?;
     std::future::pending().await

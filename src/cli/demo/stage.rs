@@ -73,14 +73,15 @@ impl Stage {
     }
 
     /// Stops everything and removes the folder.
-    pub async fn clear(self) {
+    ///
+    /// # Errors
+    /// When the folder could not be removed.
+    pub async fn clear(self) -> std::io::Result<()> {
         let Self { store, daemon, http, simulator, folder, .. } = self;
         drop((store, http));
         daemon.shutdown().await;
         simulator.shutdown().await;
-        if let Err(error) = folder.close() {
-            tracing::warn!(detail = crate::report::chain(&error), "the temporary folder was not removed");
-        }
+        folder.close()
     }
 }
 
@@ -129,6 +130,9 @@ name = "login-hook"
 secret = {{ file = {login_key} }}
 scopes = ["hook:login"]
 
+[hooks.login]
+deadline = "5s"
+
 [scheduler]
 start_jitter = "0s"
 grace = "3s"
@@ -144,7 +148,7 @@ token = {{ file = {deploycenter_key} }}
 claims = ["siret"]
 fallback = "local"
 schedule = "*/2 * * * * *"
-timeout = "2s"
+timeout = "5s"
 cache_ttl = "0s"
 retry = {{ attempts = 1 }}
 
@@ -163,7 +167,7 @@ prefix = "grp_acme_"
 admin_group = "grp_acme_admin@example.com"
 everyone_group = "{everybody}"
 schedule = "*/2 * * * * *"
-timeout = "2s"
+timeout = "5s"
 cache_ttl = "0s"
 retry = {{ attempts = 1 }}
 rate = {{ per_second = 1000, burst = 1000 }}
