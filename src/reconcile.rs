@@ -9,7 +9,7 @@
 mod observe;
 mod summary;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use entitled_model::desired::{Desired, Known, desired};
 use entitled_model::event::Cause;
@@ -20,7 +20,7 @@ use entitled_model::{EmailAddress, GroupId, Instant, Position, RunId, SourceName
 use tokio_util::sync::CancellationToken;
 
 pub use observe::observe;
-pub use summary::{Change, Failed, Kept, LIST_MAX, SourceRun};
+pub use summary::{Change, Failed, Kept, LIST_MAX, SourceRun, UserPart};
 
 use crate::source::{Person, Progress, Source};
 use crate::store::{Lease, Profile, Reader, Store, StoreError, UserRecord};
@@ -78,10 +78,14 @@ pub struct Reconciler {
 /// A plan, and the state of the store that it was made for.
 struct Prepared {
     plan: Plan,
+    /// Of a run about some users: how many memberships the source states of each.
+    listed: BTreeMap<UserId, u64>,
     based_on: Position,
-    /// Nothing may be concluded: the source has said something newer about everything asked.
-    superseded: bool,
+    superseded: Superseded,
 }
+
+/// The users of whom the source has said something newer; `None` when it has of everything.
+type Superseded = Option<BTreeSet<UserId>>;
 
 impl Reconciler {
     #[must_use]
@@ -116,9 +120,9 @@ impl Reconciler {
             (Ok(observation), began_at) => (observation, began_at),
             (Err(failure), began_at) => return Ok(SourceRun::unavailable(run, began_at, failure)),
         };
-        let Prepared { plan, .. } = self.prepare(self.store.reader(), run, &mut observation).await?;
+        let Prepared { plan, listed, .. } = self.prepare(self.store.reader(), run, &mut observation).await?;
         let names = self.group_names(self.store.reader(), &plan).await?;
-        Ok(SourceRun::of_plan(run, &observation, &plan, began_at, &names).naming_newcomers(&plan))
+        Ok(SourceRun::of_plan(run, &observation, &plan, &listed, began_at, &names).naming_newcomers(&plan))
     }
 
     async fn observed(
@@ -160,7 +164,8 @@ impl Reconciler {
         let source = &run.source.name;
         let (based_on, _) = self.store.head(conn).await?;
         let newcomers = self.settle_newcomers(conn, run, observation).await?;
-        let (known, superseded) = self.known(conn, source, observation, newcomers).await?;
+        let superseded = self.superseded(conn, source, observation).await?;
+        let known = self.known(conn, observation, newcomers, superseded.as_ref()).await?;
         let stored = match observation {
             Observation::Census { .. } => self.store.stored_of_source(conn, source).await?,
             Observation::Users(asked) => {
@@ -169,10 +174,13 @@ impl Reconciler {
             }
         };
         let clock = self.store.clock();
-        let desired =
-            if superseded { Desired::default() } else { desired(observation, &known, &mut || clock.new_id()) };
+        let desired = match superseded {
+            Some(_) => desired(observation, &known, &mut || clock.new_id()),
+            None => Desired::default(),
+        };
+        let listed = listed(&run.scope, &desired);
         let plan = plan(source, desired, &stored, &guard(run.source));
-        Ok(Prepared { plan, based_on, superseded })
+        Ok(Prepared { plan, listed, based_on, superseded })
     }
 
     /// Newcomers who are stored by now get their id; the others are returned.
@@ -196,34 +204,39 @@ impl Reconciler {
         Ok(unsettled)
     }
 
-    /// What the store knows about the names in the observation, and whether it is superseded as a whole.
+    /// What the store knows about the names in the observation.
     async fn known(
+        &self,
+        conn: &impl Reader,
+        observation: &Observation,
+        newcomers: Vec<(UserId, EmailAddress)>,
+        superseded: Option<&BTreeSet<UserId>>,
+    ) -> Result<Known, StoreError> {
+        let groups = self.store.group_ids(conn, &group_names_in(observation)).await?;
+        let users = match observation {
+            Observation::Census { .. } => self.store.user_keys(conn).await?,
+            Observation::Users(_) => HashMap::new(),
+        };
+        let superseded = superseded.cloned().unwrap_or_default();
+        Ok(Known { users, groups, newcomers: newcomers.into_iter().collect(), superseded })
+    }
+
+    /// Compares when the observation began with what is remembered: newest observation wins.
+    async fn superseded(
         &self,
         conn: &impl Reader,
         source: &SourceName,
         observation: &Observation,
-        newcomers: Vec<(UserId, EmailAddress)>,
-    ) -> Result<(Known, bool), StoreError> {
-        let groups = self.store.group_ids(conn, &group_names_in(observation)).await?;
-        let mut known = Known { groups, newcomers: newcomers.into_iter().collect(), ..Known::default() };
-        match observation {
-            Observation::Census { began_at, .. } => {
-                known.users = self.store.user_keys(conn).await?;
-                match self.store.superseded(conn, source, *began_at).await? {
-                    Some(users) => known.superseded = users,
-                    None => return Ok((known, true)),
-                }
-            }
-            Observation::Users(asked) => {
-                let users: Vec<UserId> = asked.iter().map(|asked| asked.user).collect();
-                let (whole, marks) = self.store.marks_of_users(conn, source, &users).await?;
-                let newer = |asked: &&AskedUser| {
-                    whole.iter().chain(marks.get(&asked.user)).any(|mark| mark.began_at > asked.began_at)
-                };
-                known.superseded = asked.iter().filter(newer).map(|asked| asked.user).collect();
-            }
-        }
-        Ok((known, false))
+    ) -> Result<Superseded, StoreError> {
+        let asked = match observation {
+            Observation::Census { began_at, .. } => return self.store.superseded(conn, source, *began_at).await,
+            Observation::Users(asked) => asked,
+        };
+        let users: Vec<UserId> = asked.iter().map(|asked| asked.user).collect();
+        let (whole, marks) = self.store.marks_of_users(conn, source, &users).await?;
+        let newer =
+            |asked: &&AskedUser| whole.iter().chain(marks.get(&asked.user)).any(|mark| mark.began_at > asked.began_at);
+        Ok(Some(asked.iter().filter(newer).map(|asked| asked.user).collect()))
     }
 
     /// Writes the plan and the run's record in one unit of work, made anew when what it rests on has changed meanwhile.
@@ -240,20 +253,23 @@ impl Reconciler {
         {
             return Err(RunError::LeaseLost);
         }
-        if self.store.changed_since(unit.reader(), prepared.based_on, &run.source.name).await? {
+        // A newer observation that changed nothing has left a mark and no event.
+        if self.store.changed_since(unit.reader(), prepared.based_on, &run.source.name).await?
+            || self.superseded(unit.reader(), &run.source.name, observation).await? != prepared.superseded
+        {
             prepared = self.prepare(unit.reader(), run, observation).await?;
         }
-        let Prepared { plan, superseded, .. } = prepared;
+        let Prepared { plan, listed, superseded, .. } = prepared;
         if plan.held.is_none() {
             unit.create_profiles(&plan.new_users).await?;
             unit.record(&cause(run), observed_at(observation, began_at), plan.events()).await?;
-            if !superseded {
+            if superseded.is_some() {
                 let applied: Vec<_> = summary::marks(run, observation).collect();
                 unit.mark_observed(&run.source.name, run.run_id, &applied).await?;
             }
         }
         let names = self.group_names(unit.reader(), &plan).await?;
-        let mut ended = SourceRun::of_plan(run, observation, &plan, began_at, &names);
+        let mut ended = SourceRun::of_plan(run, observation, &plan, &listed, began_at, &names);
         ended.position = (plan.held.is_none() && !plan.is_quiet()).then(|| unit.head());
         unit.record_run(&ended.record(run, self.store.clock().now())).await?;
         unit.commit().await?;
@@ -271,6 +287,16 @@ impl Reconciler {
         names.extend(plan.new_groups.iter().map(|(id, group)| (*id, group.name().to_owned())));
         Ok(names)
     }
+}
+
+fn listed(scope: &Scope, desired: &Desired) -> BTreeMap<UserId, u64> {
+    let mut listed = BTreeMap::new();
+    if let Scope::Users(_) = scope {
+        for (_, user) in &desired.pairs {
+            *listed.entry(*user).or_default() += 1;
+        }
+    }
+    listed
 }
 
 fn cause(run: &Run<'_>) -> Cause {

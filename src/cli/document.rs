@@ -33,8 +33,10 @@ pub struct Entry {
 }
 
 impl Entry {
-    fn outcome(&self) -> Outcome {
-        self.ended.as_ref().map_or(Outcome::Failed, |run| run.outcome)
+    /// For one user, or for all.
+    fn outcome_of(&self, user: Option<UserId>) -> Outcome {
+        let Ok(run) = &self.ended else { return Outcome::Failed };
+        user.and_then(|user| run.users.get(&user)).map_or(run.outcome, |part| part.outcome)
     }
 
     fn unread(&self) -> bool {
@@ -51,6 +53,7 @@ impl Entry {
                 "counts": {"created": 0, "removed": 0, "kept": 0}, "plan_hash": null, "held": null,
             }),
             Ok(run) => {
+                let part = of.and_then(|user| run.users.get(&user));
                 let list = |changes: &[Change]| -> Vec<Value> {
                     changes.iter().filter(concerns).map(|change| self.change(change)).collect()
                 };
@@ -61,16 +64,21 @@ impl Entry {
                     None => [run.created_count, run.removed_count, run.kept_count],
                     Some(_) => [created.len() as u64, removed.len() as u64, kept.len() as u64],
                 };
+                let whole_error = run.error.as_ref().map(|failed| (failed.class, &failed.message));
+                let error = match part {
+                    None => whole_error,
+                    Some(part) => part.error.as_ref().map(|(class, message)| (*class, message)),
+                };
                 let cut = of.is_none() && counts.iter().any(|count| *count > LIST_MAX as u64);
                 let mut entry = json!({
                     "source": self.source,
-                    "outcome": run.outcome,
-                    "error": run.error.as_ref().map(|failed| json!({"class": failed.class, "message": failed.message})),
+                    "outcome": self.outcome_of(of),
+                    "error": error.map(|(class, message)| json!({"class": class, "message": message})),
                     "observed_at": run.observed_at.map(written),
                     "created": created, "removed": removed, "kept": kept,
-                    "unchanged": run.unchanged,
+                    "unchanged": part.map_or(run.unchanged, |part| part.unchanged),
                     "counts": {"created": counts[0], "removed": counts[1], "kept": counts[2]},
-                    "entitlements_changed": run.entitlements_changed,
+                    "entitlements_changed": part.map_or(run.entitlements_changed, |part| part.entitlements_changed),
                     "plan_hash": run.plan_hash,
                     "held": run.held,
                 });
@@ -100,7 +108,11 @@ fn user(change: &Change) -> String {
 
 impl Document {
     fn outcome(&self) -> Outcome {
-        self.entries.iter().map(Entry::outcome).max().unwrap_or(Outcome::Unchanged)
+        self.outcome_of(None)
+    }
+
+    fn outcome_of(&self, user: Option<UserId>) -> Outcome {
+        self.entries.iter().map(|entry| entry.outcome_of(user)).max().unwrap_or(Outcome::Unchanged)
     }
 
     /// The contract's exit code.
@@ -142,7 +154,7 @@ impl Document {
         if self.users.len() > 1 {
             let of = |user: &UserId| {
                 json!({
-                    "user": user, "run_id": self.run_id, "outcome": self.outcome(), "sources": sources(Some(*user)),
+                    "user": user, "run_id": self.run_id, "outcome": self.outcome_of(Some(*user)), "sources": sources(Some(*user)),
                 })
             };
             document["users"] = self.users.iter().map(of).collect();

@@ -1,6 +1,6 @@
 //! `entitled sync`: ask the sources once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -58,12 +58,13 @@ pub async fn run(options: Options, config: &Config, clock: &Clock) -> Result<Exi
         reports: Arc::new(Reports::new(Arc::new(Metrics::default()))),
         lease_period: config.scheduler.lease,
     };
-    let users = asked(&store, &sources, &options.users).await?;
+    let Named { users, unvouched } = named(&store, &sources, &options.users).await?;
     let stop = stop_on_signal()?;
     let progress = on_terminal();
     let shot = Shot {
         runner: &runner,
         users,
+        unvouched,
         dry_run: options.dry_run,
         run_id: RunId(clock.new_id()),
         stop,
@@ -71,7 +72,9 @@ pub async fn run(options: Options, config: &Config, clock: &Clock) -> Result<Exi
     };
     let mut entries = Vec::new();
     for source in &sources {
-        entries.push(Entry { source: source.name.clone(), ended: shot.ask(source).await });
+        if let Some(scope) = shot.scope(source) {
+            entries.push(Entry { source: source.name.clone(), ended: shot.ask(source, scope).await });
+        }
     }
     progress.finish();
     let names: Vec<UserId> = shot.users.iter().map(|asked| asked.person.user).collect();
@@ -88,6 +91,7 @@ pub async fn run(options: Options, config: &Config, clock: &Clock) -> Result<Exi
 struct Shot<'a> {
     runner: &'a Runner,
     users: Vec<Asked>,
+    unvouched: BTreeSet<UserId>,
     dry_run: bool,
     run_id: RunId,
     stop: CancellationToken,
@@ -95,7 +99,17 @@ struct Shot<'a> {
 }
 
 impl Shot<'_> {
-    async fn ask(&self, source: &Source) -> Result<SourceRun, RunError> {
+    /// What a source is asked about; `None` when there is nothing to ask it.
+    fn scope(&self, source: &Source) -> Option<Scope> {
+        if self.users.is_empty() {
+            return Some(Scope::Whole);
+        }
+        let may_ask = |asked: &&Asked| !source.asks.one_by_one() || !self.unvouched.contains(&asked.person.user);
+        let users: Vec<Asked> = self.users.iter().filter(may_ask).cloned().collect();
+        (!users.is_empty()).then_some(Scope::Users(users))
+    }
+
+    async fn ask(&self, source: &Source, scope: Scope) -> Result<SourceRun, RunError> {
         let order = Order {
             run_id: self.run_id,
             trigger: Trigger::Manual,
@@ -103,7 +117,6 @@ impl Shot<'_> {
             progress: self.progress,
             stop: self.stop.clone(),
         };
-        let scope = if self.users.is_empty() { Scope::Whole } else { Scope::Users(self.users.clone()) };
         match scope {
             scope if self.dry_run => self.runner.rehearse(source, scope, &order).await,
             Scope::Users(users) => self.runner.users(source, users, &order).await,
@@ -153,43 +166,59 @@ fn chosen(registry: &Registry, names: &[String]) -> Result<Vec<Arc<Source>>, Cli
     Ok(chosen.into_values().collect())
 }
 
-/// The users named on the command line; one that is not stored must be known to a source that is asked.
-async fn asked(store: &Store, sources: &[Arc<Source>], names: &[String]) -> Result<Vec<Asked>, CliError> {
-    let mut found: BTreeMap<UserId, Asked> = BTreeMap::new();
-    for name in names {
-        let asked = match store.user_by_any_name(store.reader(), name).await? {
-            Some(user) => Asked { person: Person::from(user), newcomer: false },
-            None => newcomer(store, sources, name).await?,
-        };
-        let again = asked.newcomer && found.values().any(|known| known.person.email == asked.person.email);
-        if !again {
-            found.insert(asked.person.user, asked);
-        }
-    }
-    Ok(found.into_values().collect())
+/// The users named on the command line.
+#[derive(Default)]
+struct Named {
+    users: Vec<Asked>,
+    /// Newcomers of whom no directory could say whether they exist. A backend answers about anybody: it is not asked.
+    unvouched: BTreeSet<UserId>,
 }
 
-async fn newcomer(store: &Store, sources: &[Arc<Source>], name: &str) -> Result<Asked, CliError> {
-    let unknown = || {
-        CliError::usage(
-            "the named user is known neither here nor to a source that was asked",
-            "--user takes an e-mail, a sub or a user id; entitled user list shows who is known",
-        )
-    };
-    let email = EmailAddress::parse(name).map_err(|_| unknown())?;
-    let user = UserId(store.clock().new_id());
-    let person = Person { user, email: Some(email), sub: None, claims: BTreeMap::new() };
+/// Finds the users by their names; one that is not stored must be known to a source that is asked.
+async fn named(store: &Store, sources: &[Arc<Source>], names: &[String]) -> Result<Named, CliError> {
+    let mut found: BTreeMap<UserId, Asked> = BTreeMap::new();
+    let mut unvouched = BTreeSet::new();
+    for name in names {
+        if let Some(user) = store.user_by_any_name(store.reader(), name).await? {
+            let person = Person::from(user);
+            found.insert(person.user, Asked { person, newcomer: false });
+            continue;
+        }
+        let unknown = || {
+            CliError::usage(
+                "the named user is known neither here nor to a source that was asked",
+                "--user takes an e-mail, a sub or a user id; entitled user list shows who is known",
+            )
+        };
+        let email = EmailAddress::parse(name).map_err(|_| unknown())?;
+        if found.values().any(|asked| asked.person.email.as_ref().map(EmailAddress::key) == Some(email.key())) {
+            continue;
+        }
+        let user = UserId(store.clock().new_id());
+        let person = Person { user, email: Some(email), sub: None, claims: BTreeMap::new() };
+        match vouched(sources, &person).await {
+            Some(true) => {}
+            Some(false) => return Err(unknown()),
+            // The run says that the directory is unavailable.
+            None => _ = unvouched.insert(user),
+        }
+        found.insert(user, Asked { person, newcomer: true });
+    }
+    Ok(Named { users: found.into_values().collect(), unvouched })
+}
+
+/// Whether a directory knows the person; `None` when one that might could not say.
+async fn vouched(sources: &[Arc<Source>], person: &Person) -> Option<bool> {
+    let mut known = Some(false);
     for source in sources {
-        // A backend answers about anybody; only a directory can vouch for somebody.
         let Asks::Groups(groups) = &source.asks else { continue };
-        match groups.groups_of(&person).await {
-            Ok(answer) if answer.present => return Ok(Asked { person, newcomer: true }),
+        match groups.groups_of(person).await {
+            Ok(answer) if answer.present => return Some(true),
             Ok(_) => {}
-            // Whether they exist is not known: the run below says that the source is unavailable.
-            Err(_) => return Ok(Asked { person, newcomer: true }),
+            Err(_) => known = None,
         }
     }
-    Err(unknown())
+    known
 }
 
 fn stop_on_signal() -> Result<CancellationToken, CliError> {

@@ -1,4 +1,4 @@
-//! A configuration as a tree of values that know where they were given. Imports toml, and problem.
+//! A configuration as a tree of values that know where they were given. Imports toml, pattern and problem.
 //!
 //! Invariant: no `Debug` and no `Display` here, because any text in the tree may be a secret.
 
@@ -9,6 +9,7 @@ use std::sync::Arc;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue, Error};
 
+use super::pattern;
 use super::problem::{ConfigError, Place, Problem};
 
 /// The entries of a table by key.
@@ -51,7 +52,7 @@ pub(super) fn parse_file(file: &Arc<str>, text: &str) -> Result<Node, ConfigErro
     let lines = LineStarts::of(text);
     let place = |offset: usize| Place::File { file: file.clone(), line: Some(lines.line_of(offset)) };
     let (table, errors) = DeTable::parse_recoverable(text);
-    let problems = errors.iter().map(|error| syntax_problem(error, &place)).collect();
+    let problems = errors.iter().map(|error| syntax_problem(error, text, &place)).collect();
     if let Some(error) = ConfigError::of(problems) {
         return Err(error);
     }
@@ -67,9 +68,17 @@ pub(super) fn parse_value(text: &str, place: &Place) -> Option<Value> {
     Some(convert(value, &|_| place.clone()))
 }
 
-fn syntax_problem(error: &Error, place: &dyn Fn(usize) -> Place) -> Problem {
-    let Range { start, .. } = error.span().unwrap_or_default();
-    Problem { place: place(start), key: String::new(), message: format!("not TOML: {}", error.message()) }
+fn syntax_problem(error: &Error, text: &str, place: &dyn Fn(usize) -> Place) -> Problem {
+    let span = error.span().unwrap_or_default();
+    let (place, key) = (place(span.start), key_at(text, span).unwrap_or_default().to_owned());
+    Problem { place, key, message: format!("not TOML: {}", error.message()) }
+}
+
+/// The key that an error points at. Only what stands where a key begins is one: what follows a `=` may be a secret.
+fn key_at(text: &str, Range { start, end }: Range<usize>) -> Option<&str> {
+    let before = text.get(..start)?.rsplit('\n').next()?;
+    let header = before.chars().all(|c| c.is_ascii_alphanumeric() || " [._-".contains(c));
+    text.get(start..end).filter(|key| header && pattern::is_word(key))
 }
 
 fn convert_table(table: DeTable<'_>, place: &dyn Fn(usize) -> Place) -> Table {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use entitled_model::observation::{Observation, Verdict};
+use entitled_model::observation::{AskedUser, Observation, Verdict};
 use entitled_model::plan::{KeepReason, Plan};
 use entitled_model::{ErrorClass, Failure, GroupId, Instant, Outcome, Position, SourceName, UserId};
 
@@ -39,6 +39,15 @@ pub struct Failed {
     pub whole: bool,
 }
 
+/// One user's part of a run that was about some users.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UserPart {
+    pub outcome: Outcome,
+    pub error: Option<(ErrorClass, String)>,
+    pub unchanged: u64,
+    pub entitlements_changed: u64,
+}
+
 /// One source's part of a run, ended.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SourceRun {
@@ -58,6 +67,8 @@ pub struct SourceRun {
     pub unchanged: u64,
     pub users_asked: u64,
     pub entitlements_changed: u64,
+    /// Of a run about some users, each one's part; empty when nothing at all was learned.
+    pub users: BTreeMap<UserId, UserPart>,
     pub plan_hash: Option<String>,
     /// Why the plan is held.
     pub held: Option<String>,
@@ -93,6 +104,7 @@ impl SourceRun {
             unchanged: 0,
             users_asked: 0,
             entitlements_changed: 0,
+            users: BTreeMap::new(),
             plan_hash: None,
             held: None,
             position: None,
@@ -104,6 +116,7 @@ impl SourceRun {
         run: &Run<'_>,
         observation: &Observation,
         plan: &Plan,
+        listed: &BTreeMap<UserId, u64>,
         began_at: Instant,
         names: &HashMap<GroupId, String>,
     ) -> Self {
@@ -131,6 +144,7 @@ impl SourceRun {
             unchanged: plan.unchanged,
             users_asked: users_asked(observation),
             entitlements_changed: if applied { plan.entitlements.len() as u64 } else { 0 },
+            users: user_parts(run, observation, plan, listed),
             plan_hash: Some(plan.hash()),
             held: plan.held.as_ref().map(ToString::to_string),
             ..Self::empty(run, outcome(plan, error.is_some()), began_at)
@@ -174,6 +188,33 @@ impl SourceRun {
     }
 }
 
+/// `listed` counts the memberships that the source states of each user.
+fn user_parts(
+    run: &Run<'_>,
+    observation: &Observation,
+    plan: &Plan,
+    listed: &BTreeMap<UserId, u64>,
+) -> BTreeMap<UserId, UserPart> {
+    let (Scope::Users(_), Observation::Users(asked)) = (&run.scope, observation) else { return BTreeMap::new() };
+    let parts = asked.iter().map(|AskedUser { user, answer, .. }| {
+        let error = answer.as_ref().err().map(|failure| (failure.class, failure.message.clone()));
+        let of_user = |pairs: &[(GroupId, UserId)]| pairs.iter().filter(|(_, of)| of == user).count() as u64;
+        let (created, removed) = (of_user(&plan.creates), of_user(&plan.removes));
+        let applied = created + removed > 0
+            || plan.new_users.iter().any(|(new, _)| new == user)
+            || plan.entitlements.contains_key(user);
+        let blocked = plan.kept.iter().any(|((_, of), reason)| of == user && *reason == KeepReason::LastAdministrator);
+        let part = UserPart {
+            outcome: worst(plan.held.is_some(), applied, error.is_some(), blocked),
+            error,
+            unchanged: listed.get(user).copied().unwrap_or_default().saturating_sub(created),
+            entitlements_changed: u64::from(plan.held.is_none() && plan.entitlements.contains_key(user)),
+        };
+        (*user, part)
+    });
+    parts.collect()
+}
+
 fn outcome(plan: &Plan, failed: bool) -> Outcome {
     let blocked = plan.kept.iter().any(|(_, reason)| *reason == KeepReason::LastAdministrator);
     let applied = !plan.creates.is_empty()
@@ -181,8 +222,12 @@ fn outcome(plan: &Plan, failed: bool) -> Outcome {
         || !plan.new_users.is_empty()
         || !plan.new_groups.is_empty()
         || !plan.entitlements.is_empty();
+    worst(plan.held.is_some(), applied, failed, blocked)
+}
+
+fn worst(held: bool, applied: bool, failed: bool, blocked: bool) -> Outcome {
     match () {
-        () if plan.held.is_some() => Outcome::Held,
+        () if held => Outcome::Held,
         () if applied => Outcome::Applied,
         () if failed => Outcome::Unavailable,
         () if blocked => Outcome::Blocked,

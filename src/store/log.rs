@@ -16,8 +16,8 @@ pub const PAGE_EVENTS_MAX: u64 = 200;
 pub struct StoredEvent {
     pub recorded: Recorded,
     pub digest: Digest,
-    /// The payload's stored text.
-    pub payload: String,
+    /// Whether payload and stream stand there as they were written: the digest is over the event that they were read as.
+    pub as_written: bool,
 }
 
 /// Reads up to [`PAGE_EVENTS_MAX`] events after `after`, in order. An event that can't be read ends the page.
@@ -50,8 +50,11 @@ fn stored(row: event::Model) -> Result<StoredEvent, DecodeError> {
     let (occurred_at, recorded_at) = (row.occurred_at, row.recorded_at);
     let (position, event_id) = (Position(row.position), EventId(row.event_id));
     let recorded = Recorded { position, event_id, cause, occurred_at, recorded_at, event };
+    let (category, id) = recorded.event.stream();
+    let as_written =
+        recorded.event.payload() == row.payload && (category, &id) == (row.stream_category.as_str(), &row.stream_id);
     // A digest of another length can't be right; the nil one never matches.
-    Ok(StoredEvent { recorded, digest: row.digest.try_into().unwrap_or_default(), payload: row.payload })
+    Ok(StoredEvent { recorded, digest: row.digest.try_into().unwrap_or_default(), as_written })
 }
 
 impl Store {

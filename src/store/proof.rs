@@ -3,7 +3,7 @@
 use std::fmt;
 
 use entitled_model::Position;
-use entitled_model::event::{GENESIS, Recorded};
+use entitled_model::event::GENESIS;
 use entitled_model::projection::row_changes;
 use sea_orm::{ConnectionTrait, TransactionOptions, TransactionTrait};
 
@@ -81,18 +81,14 @@ impl Store {
         let (head, digest) = self.head(&tx).await?;
         create_replayed(&tx).await?;
         let mut replay = Replay::new(Tables::REPLAYED, &tx);
-        let mut faults = match replay.run(&tx).await {
-            Ok(()) => std::mem::take(&mut replay.faults),
-            Err(StoreError::Damaged { what }) => {
-                // The comparison below would only repeat it.
-                replay.faults.push(Fault::Replay { why: what });
-                replay.faults.clone()
-            }
+        match replay.run(&tx).await {
+            Ok(()) => {}
+            // The comparison below would only repeat it.
+            Err(StoreError::Damaged { what }) => replay.faults.push(Fault::Replay { why: what }),
             Err(other) => return Err(other),
-        };
-        if (replay.position, replay.digest.as_slice()) != (head, digest.as_slice()) {
-            faults.push(Fault::Head { position: replay.position, says: head });
         }
+        replay.check_end(head, &digest);
+        let mut faults = std::mem::take(&mut replay.faults);
         if !faults.iter().any(|fault| matches!(fault, Fault::Replay { .. } | Fault::Unreadable { .. })) {
             for table in PROJECTIONS {
                 faults.extend(drift(&tx, table).await?);
@@ -114,7 +110,9 @@ impl Store {
             conn.execute_unprepared(&format!("DELETE FROM {table}")).await.doing("emptying a table")?;
         }
         let mut replay = Replay::new(Tables::CURRENT, conn);
+        let (head, digest) = self.head(conn).await?;
         replay.run(conn).await?;
+        replay.check_end(head, &digest);
         if let Some(fault) = replay.faults.first() {
             return Err(StoreError::damaged(fault.to_string()));
         }
@@ -167,9 +165,16 @@ impl Replay {
         self.events += 1;
     }
 
+    /// Whether the head of the log is where the events end.
+    fn check_end(&mut self, head: Position, digest: &[u8]) {
+        if (self.position, self.digest.as_slice()) != (head, digest) {
+            self.faults.push(Fault::Head { position: self.position, says: head });
+        }
+    }
+
     async fn take(&mut self, conn: &impl Reader, event: StoredEvent) -> Result<(), StoreError> {
-        let StoredEvent { recorded, digest, payload } = event;
-        if recorded.digest(&self.digest) != digest || rewritten(&recorded, &payload) {
+        let StoredEvent { recorded, digest, as_written } = event;
+        if recorded.digest(&self.digest) != digest || !as_written {
             self.fault(Fault::Digest { position: recorded.position });
         }
         self.digest = digest;
@@ -182,11 +187,6 @@ impl Replay {
             self.faults.push(fault);
         }
     }
-}
-
-/// Whether the stored text is another than the one that was written, though it reads the same.
-fn rewritten(recorded: &Recorded, payload: &str) -> bool {
-    recorded.event.payload() != payload
 }
 
 async fn create_replayed(conn: &impl ConnectionTrait) -> Result<(), StoreError> {

@@ -1,0 +1,78 @@
+//! The last active person in `Admin` is never removed by a sync.
+
+use crate::on_both_stores;
+use crate::stage::{expect, give, google, groups_of, runs, texts};
+use serde_json::json;
+
+const ADMINS: &str = "grp_acme_admin@example.com";
+const BLOCKED: &str = "SELECT count(*) FROM event WHERE event_type = 'membership.removal_blocked'";
+
+on_both_stores! {
+    async fn the_last_administrator_stays_and_that_is_told_once(world: World) {
+        // M6
+        world.org().add_member(ADMINS, "ann@example.org").add_member("grp_acme_a@example.com", "ann@example.org");
+        expect(&google(&world, &[]).await, 0, "applied");
+        assert_eq!(groups_of(&world, "ann@example.org", "google_sync").await, ["Admin", "grp_acme_a@example.com"]);
+        world.org().remove_member(ADMINS, "ann@example.org");
+        for (scope, told) in [(&["--user", "ann@example.org"][..], 1), (&[], 1), (&[], 1)] {
+            let ended = google(&world, scope).await;
+            expect(&ended, 0, "blocked");
+            let entry = ended.source("google_sync");
+            assert_eq!(entry["counts"], json!({"created": 0, "removed": 0, "kept": 1}), "{entry}");
+            let kept = &entry["kept"][0];
+            assert_eq!((&kept["group"], &kept["reason"]), (&json!("Admin"), &json!("last_administrator")));
+            assert_eq!(world.count(BLOCKED).await, told);
+            assert_eq!(groups_of(&world, "ann@example.org", "google_sync").await, ["Admin", "grp_acme_a@example.com"]);
+            assert_eq!(runs(&world).await.pop().as_deref(), Some("blocked -"));
+        }
+        world.org().add_member(ADMINS, "bob@example.org");
+        expect(&google(&world, &[]).await, 0, "applied");
+        assert_eq!(world.members("Admin", "google_sync").await, ["bob@example.org"]);
+        expect(&google(&world, &[]).await, 0, "unchanged");
+    }
+
+    async fn of_several_administrators_who_all_leave_one_stays(world: World) {
+        // M6
+        for user in ["ann@example.org", "bob@example.org", "cid@example.org"] {
+            world.org().add_member(ADMINS, user);
+        }
+        expect(&google(&world, &[]).await, 0, "applied");
+        world.org().delete_group(ADMINS);
+        expect(&google(&world, &[]).await, 0, "applied");
+        let left = world.members("Admin", "google_sync").await;
+        assert_eq!(left.len(), 1, "{left:?}");
+        expect(&google(&world, &[]).await, 0, "blocked");
+        assert_eq!(world.members("Admin", "google_sync").await, left);
+    }
+
+    async fn an_administrator_by_another_source_lets_the_last_one_of_this_source_go(world: World) {
+        // M6
+        world.org().add_member(ADMINS, "ann@example.org");
+        expect(&google(&world, &[]).await, 0, "applied");
+        give(&world, "bob@example.org", "Admin", "admin").await;
+        world.org().remove_member(ADMINS, "ann@example.org");
+        expect(&google(&world, &[]).await, 0, "applied");
+        assert_eq!(world.members("Admin", "google_sync").await, [""; 0]);
+        assert_eq!(world.members("Admin", "admin").await, ["bob@example.org"]);
+        expect(&google(&world, &[]).await, 0, "unchanged");
+    }
+
+    async fn people_who_are_not_active_do_not_count_as_administrators(world: World) {
+        // M6
+        world.org().add_member(ADMINS, "ann@example.org");
+        expect(&google(&world, &[]).await, 0, "applied");
+        give(&world, "bob@example.org", "Admin", "admin").await;
+        let bob = "(SELECT user_id FROM user_profile WHERE email_key = 'bob@example.org')";
+        world.database.execute(&format!("UPDATE user_account SET status = 'suspended' WHERE id = {bob}")).await;
+        world.org().remove_member(ADMINS, "ann@example.org");
+        expect(&google(&world, &[]).await, 0, "blocked");
+        world
+            .database
+            .execute(&format!("UPDATE user_account SET status = 'active', kind = 'service' WHERE id = {bob}"))
+            .await;
+        expect(&google(&world, &[]).await, 0, "blocked");
+        world.database.execute("UPDATE user_account SET kind = 'person'").await;
+        expect(&google(&world, &[]).await, 0, "applied");
+        assert_eq!(texts(&world, "SELECT source FROM membership WHERE to_position IS NULL").await, ["admin"]);
+    }
+}
