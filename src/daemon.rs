@@ -108,6 +108,7 @@ impl Daemon {
             store: store.clone(),
             registry: Arc::clone(&registry),
             reports: Arc::new(Reports::new(Arc::clone(&metrics))),
+            provisioned_types: Arc::new(config.http.provisioned_types()),
             lease_period: config.scheduler.lease,
         };
         let hook = &config.hooks.login;

@@ -7,12 +7,15 @@ mod health;
 mod login;
 mod observe;
 mod problem;
+mod provisioning;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::Bytes;
 use axum::extract::DefaultBodyLimit;
+use axum::extract::rejection::BytesRejection;
 use axum::http::StatusCode;
 use axum::middleware;
 use axum::response::{IntoResponse, Response};
@@ -46,7 +49,8 @@ pub struct Service {
 #[openapi(
     info(title = "entitled", description = "Who belongs to what, and why"),
     modifiers(&Bearer),
-    tags((name = "hooks", description = "What applications call"), (name = "health", description = "How entitled is"))
+    tags((name = "hooks", description = "What applications call"), (name = "resources", description = "What access is granted on"),
+        (name = "health", description = "How entitled is"))
 )]
 struct Document;
 
@@ -62,6 +66,8 @@ impl Modify for Bearer {
 fn documented() -> OpenApiRouter<Service> {
     OpenApiRouter::with_openapi(Document::openapi())
         .routes(routes!(login::login))
+        .routes(routes!(provisioning::provision))
+        .routes(routes!(provisioning::list))
         .routes(routes!(health::alive))
         .routes(routes!(health::ready))
         .routes(routes!(health::health))
@@ -89,6 +95,16 @@ pub fn router(service: Service, settings: &HttpConfig) -> Router {
         .layer(CatchPanicLayer::custom(panicked))
         .layer(middleware::from_fn_with_state(service.clone(), observe::request))
         .with_state(service)
+}
+
+/// The body, once it has been read to its end.
+fn whole_body(body: Result<Bytes, BytesRejection>) -> Result<Bytes, Problem> {
+    body.map_err(|rejected| match rejected.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => {
+            Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "the body is larger than http.body_bytes_max")
+        }
+        _ => Problem::new(StatusCode::BAD_REQUEST, "the body could not be read"),
+    })
 }
 
 /// The panic itself goes to Sentry by its own way.

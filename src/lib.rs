@@ -7,6 +7,7 @@ pub mod daemon;
 pub mod http;
 pub mod login;
 pub mod metrics;
+pub mod provision;
 pub mod reconcile;
 pub mod report;
 pub mod runner;

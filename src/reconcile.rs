@@ -9,7 +9,8 @@
 mod observe;
 mod summary;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 use entitled_model::desired::{Desired, Known, desired};
 use entitled_model::event::Cause;
@@ -73,6 +74,8 @@ pub enum RunError {
 #[derive(Clone)]
 pub struct Reconciler {
     store: Store,
+    /// The resource types whose resources must be provisioned here before an entitlement to one takes effect.
+    provisioned_types: Arc<BTreeSet<String>>,
 }
 
 /// A plan, and the state of the store that it was made for.
@@ -85,8 +88,8 @@ struct Prepared {
 
 impl Reconciler {
     #[must_use]
-    pub fn new(store: Store) -> Self {
-        Self { store }
+    pub fn new(store: Store, provisioned_types: Arc<BTreeSet<String>>) -> Self {
+        Self { store, provisioned_types }
     }
 
     /// Asks the source, and makes the stored memberships of that source what it says.
@@ -221,9 +224,32 @@ impl Reconciler {
                     whole.iter().chain(marks.get(&asked.user)).any(|mark| mark.began_at > asked.began_at)
                 };
                 known.superseded = asked.iter().filter(newer).map(|asked| asked.user).collect();
+                known.provisioned = self.provisioned(conn, asked).await?;
             }
         }
         Ok((known, false))
+    }
+
+    /// Of the resources in the answers, those that are provisioned, for each type that asks for it.
+    async fn provisioned(
+        &self,
+        conn: &impl Reader,
+        asked: &[AskedUser],
+    ) -> Result<BTreeMap<String, BTreeSet<String>>, StoreError> {
+        let mut listed: BTreeMap<String, BTreeSet<String>> =
+            self.provisioned_types.iter().map(|kind| (kind.clone(), BTreeSet::new())).collect();
+        let answers = asked.iter().filter_map(|asked| asked.answer.as_ref().ok());
+        for group in answers.flat_map(|answer| &answer.groups) {
+            if let ObservedGroup::Resource { facet, resource_id, .. } = group
+                && let Some(ids) = listed.get_mut(&facet.resource_type)
+            {
+                ids.insert(resource_id.clone());
+            }
+        }
+        for (kind, ids) in &mut listed {
+            *ids = self.store.provisioned(conn, kind, ids).await?.into_keys().collect();
+        }
+        Ok(listed)
     }
 
     /// Writes the plan and the run's record in one unit of work, made anew when what it rests on has changed meanwhile.

@@ -1,5 +1,6 @@
 //! The runner: who may run a source now, and what is told of it. Around every run, whatever started it.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,6 +23,8 @@ pub struct Runner {
     pub store: Store,
     pub registry: Arc<Registry>,
     pub reports: Arc<Reports>,
+    /// The resource types whose resources must be provisioned here before an entitlement to one takes effect.
+    pub provisioned_types: Arc<BTreeSet<String>>,
     /// How long a source stays claimed when its runner is not heard of any more.
     pub lease_period: Duration,
 }
@@ -78,7 +81,7 @@ impl Runner {
     /// As [`Reconciler::rehearse`].
     pub async fn rehearse(&self, source: &Source, scope: Scope, order: &Order<'_>) -> Result<SourceRun, RunError> {
         let run = run_of(source, order, scope, None, order.stop.clone());
-        Reconciler::new(self.store.clone()).rehearse(&run).await
+        Reconciler::new(self.store.clone(), Arc::clone(&self.provisioned_types)).rehearse(&run).await
     }
 
     async fn told(
@@ -93,7 +96,7 @@ impl Runner {
         let clock = self.store.clock();
         let began = clock.monotonic();
         let run = run_of(source, order, scope, lease, stop);
-        let ended = Reconciler::new(self.store.clone()).run(&run).await;
+        let ended = Reconciler::new(self.store.clone(), Arc::clone(&self.provisioned_types)).run(&run).await;
         let took = clock.monotonic().saturating_sub(began);
         let Order { run_id, trigger, .. } = order;
         match &ended {

@@ -56,6 +56,7 @@ pub async fn run(options: Options, config: &Config, clock: &Clock) -> Result<Exi
         store: store.clone(),
         registry: Arc::new(registry),
         reports: Arc::new(Reports::new(Arc::new(Metrics::default()))),
+        provisioned_types: Arc::new(config.http.provisioned_types()),
         lease_period: config.scheduler.lease,
     };
     let users = asked(&store, &sources, &options.users).await?;

@@ -50,6 +50,20 @@ pub enum Scope {
     Admin,
 }
 
+impl HttpConfig {
+    /// The resource types that some key may provision. Their resources count from their provisioning on; those of other
+    /// types, which nobody could provision, always do.
+    #[must_use]
+    pub fn provisioned_types(&self) -> BTreeSet<String> {
+        let scopes = self.keys.iter().flat_map(|key| &key.scopes);
+        let provisioned = scopes.filter_map(|scope| match scope {
+            Scope::Provision(resource_type) => Some(resource_type.clone()),
+            Scope::HookLogin | Scope::Read | Scope::Admin => None,
+        });
+        provisioned.collect()
+    }
+}
+
 impl FromStr for Scope {
     type Err = String;
 
