@@ -2,6 +2,8 @@
 //!
 //! May import: everything below, axum, utoipa. Every answer that is not a success is a problem (RFC 9457).
 
+#![expect(clippy::result_large_err, reason = "a problem is made once, where its request ends")]
+
 mod auth;
 mod health;
 mod login;
@@ -81,7 +83,6 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
 }
 
 /// The whole interface.
-#[must_use]
 pub fn router(service: Service, settings: &HttpConfig) -> Router {
     let (routes, document) = documented().split_for_parts();
     let document = Arc::new(document);

@@ -33,7 +33,7 @@ pub use groups::GroupRow;
 pub use leases::Lease;
 pub use log::StoredEvent;
 pub use memberships::MembershipRow;
-pub use observations::{Mark, Observed};
+pub use observations::{Applied, Mark, Observed};
 pub use profiles::{Profile, ProfileChange};
 pub use proof::{Fault, Proof};
 pub use resources::Resource;

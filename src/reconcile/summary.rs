@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use entitled_model::observation::{Observation, Verdict};
+use entitled_model::observation::Observation;
 use entitled_model::plan::{KeepReason, Plan};
 use entitled_model::{ErrorClass, Failure, GroupId, Instant, Outcome, Position, SourceName, UserId};
 
 use super::{Run, Scope};
-use crate::store::RunRecord;
+use crate::store::{Applied, RunRecord};
 
 /// The most entries of one list; the counts beside it are always whole.
 pub const LIST_MAX: usize = 10_000;
@@ -232,7 +232,7 @@ fn by_class<'a>(failures: impl Iterator<Item = &'a Failure>) -> BTreeMap<ErrorCl
 pub(super) fn marks<'a>(
     run: &'a Run<'_>,
     observation: &'a Observation,
-) -> Box<dyn Iterator<Item = (Option<UserId>, Instant, Instant, Option<Verdict>)> + Send + 'a> {
+) -> Box<dyn Iterator<Item = Applied> + Send + 'a> {
     match observation {
         Observation::Census { began_at, completed_at, .. } => {
             Box::new(std::iter::once((None, *began_at, *completed_at, None)))
