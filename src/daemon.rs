@@ -10,6 +10,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::hints::Hints;
 use crate::http::{self, Keys, Service};
 use crate::login::Logins;
 use crate::metrics::Metrics;
@@ -113,8 +114,18 @@ impl Daemon {
         };
         let hook = &config.hooks.login;
         let logins = Logins::new(runner.clone(), hook.deadline, hook.enforce_can_access, tasks.clone(), stop.clone());
+        let settle = config.hooks.deploycenter.settle;
+        let hinted = registry.iter().filter(|source| source.kind == "deploycenter");
+        let hints = hinted.map(|source| {
+            let (hints, following) = Hints::follow(runner.clone(), Arc::clone(source), settle, stop.clone());
+            tasks.spawn(following);
+            hints
+        });
+        let hints = Arc::new(hints.collect());
         let service = Service {
             store,
+            hints,
+            settle,
             registry,
             logins: Arc::new(logins),
             metrics,

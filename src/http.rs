@@ -6,6 +6,7 @@
 
 mod auth;
 mod health;
+mod hint;
 mod login;
 mod observe;
 mod problem;
@@ -31,6 +32,7 @@ pub use auth::Keys;
 pub use problem::Problem;
 
 use crate::config::HttpConfig;
+use crate::hints::Hints;
 use crate::login::Logins;
 use crate::metrics::Metrics;
 use crate::source::Registry;
@@ -44,6 +46,10 @@ pub struct Service {
     pub logins: Arc<Logins>,
     pub metrics: Arc<Metrics>,
     pub keys: Arc<Keys>,
+    /// One for each source of kind deploycenter.
+    pub hints: Arc<Vec<Arc<Hints>>>,
+    /// How long a hint waits.
+    pub settle: Duration,
     pub request_timeout: Duration,
 }
 
@@ -68,6 +74,7 @@ impl Modify for Bearer {
 fn documented() -> OpenApiRouter<Service> {
     OpenApiRouter::with_openapi(Document::openapi())
         .routes(routes!(login::login))
+        .routes(routes!(hint::hint))
         .routes(routes!(provisioning::provision))
         .routes(routes!(provisioning::list))
         .routes(routes!(health::alive))

@@ -4,6 +4,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod daemon;
+pub mod hints;
 pub mod http;
 pub mod login;
 pub mod metrics;
