@@ -24,7 +24,7 @@ pub use observe::observe;
 pub use summary::{Change, Failed, Kept, LIST_MAX, SourceRun};
 
 use crate::source::{Person, Progress, Source};
-use crate::store::{Lease, Profile, Reader, Store, StoreError, UserRecord};
+use crate::store::{Breadth, Lease, Profile, Reader, Store, StoreError, UserRecord};
 
 /// What a run is about.
 #[derive(Debug, Clone)]
@@ -33,6 +33,16 @@ pub enum Scope {
     Whole,
     /// These users alone; a newcomer is not stored yet, and is created when the source knows them.
     Users(Vec<Asked>),
+}
+
+impl Scope {
+    #[must_use]
+    pub fn breadth(&self) -> Breadth {
+        match self {
+            Scope::Whole => Breadth::Whole,
+            Scope::Users(_) => Breadth::Users,
+        }
+    }
 }
 
 /// A user to ask about.

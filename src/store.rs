@@ -37,7 +37,7 @@ pub use observations::{Applied, Mark, Observed};
 pub use profiles::{Profile, ProfileChange};
 pub use proof::{Fault, Proof};
 pub use resources::Resource;
-pub use runs::{RunRecord, SourceRuns};
+pub use runs::{Breadth, RunRecord, SourceRuns};
 pub use schema::{SchemaState, Step, expected_schema};
 pub use unit::Unit;
 pub use users::UserRecord;

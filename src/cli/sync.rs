@@ -101,6 +101,7 @@ impl Shot<'_> {
             run_id: self.run_id,
             trigger: Trigger::Manual,
             correlation_id: None,
+            due_at: None,
             progress: self.progress,
             stop: self.stop.clone(),
         };

@@ -157,6 +157,7 @@ impl SourceRun {
             run_id: run.run_id,
             source: self.source.clone(),
             trigger: run.trigger,
+            breadth: run.scope.breadth(),
             user,
             began_at: self.began_at,
             ended_at,
