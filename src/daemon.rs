@@ -136,13 +136,7 @@ impl Daemon {
         let listen = |source| StartError::Listen { address, source };
         let listener = TcpListener::bind(address).await.map_err(listen)?;
         let address = listener.local_addr().map_err(listen)?;
-        let serving = axum::serve(listener, http::router(service, &config.http))
-            .with_graceful_shutdown(stop.clone().cancelled_owned());
-        tasks.spawn(async move {
-            if let Err(error) = serving.await {
-                tracing::error!(detail = crate::report::chain(&error), "the HTTP server ended");
-            }
-        });
+        tasks.spawn(http::serve(listener, http::router(service, &config.http), stop.clone()));
         let scheduler = Scheduler {
             runner: runner.clone(),
             settings: config.scheduler.clone(),

@@ -11,6 +11,7 @@ mod login;
 mod observe;
 mod problem;
 mod provisioning;
+mod server;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,6 +31,7 @@ use utoipa_axum::routes;
 
 pub use auth::Keys;
 pub use problem::Problem;
+pub use server::serve;
 
 use crate::config::HttpConfig;
 use crate::hints::Hints;
