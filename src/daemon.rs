@@ -166,14 +166,18 @@ impl Daemon {
         self.stop.cancel();
         self.tasks.close();
         let clock = self.runner.store.clock().clone();
+        let stopped = async {
+            self.tasks.wait().await;
+            // Waits for the connections that are in use, and so belongs to the grace period too.
+            if let Err(error) = self.runner.store.close().await {
+                tracing::warn!(detail = crate::report::chain(&error), "the store was not closed");
+            }
+        };
         tokio::select! {
-            () = self.tasks.wait() => tracing::info!("stopped"),
+            () = stopped => tracing::info!("stopped"),
             () = clock.sleep(self.grace) => {
                 tracing::warn!(tasks = self.tasks.len(), "the grace period is over; what was in flight is rolled back");
             }
-        }
-        if let Err(error) = self.runner.store.close().await {
-            tracing::warn!(detail = crate::report::chain(&error), "the store was not closed");
         }
     }
 }

@@ -127,7 +127,8 @@ impl Logins {
     ///
     /// # Errors
     /// When it is nobody that is known or can be made known, or the store fails.
-    pub async fn answer(&self, login: Login) -> Result<LoginAnswer, LoginError> {
+    pub async fn answer(&self, mut login: Login) -> Result<LoginAnswer, LoginError> {
+        login.claims.retain(|claim, _| self.is_asked_for(claim));
         let clock = self.runner.store.clock().clone();
         let arrived = clock.monotonic();
         let identified = tokio::select! {
@@ -143,6 +144,11 @@ impl Logins {
             () = clock.sleep(remaining) => {}
         }
         self.known(identified.user.id, identified.profile, &flight).await
+    }
+
+    /// Whether some source is asked with this claim; others are not kept.
+    fn is_asked_for(&self, claim: &str) -> bool {
+        self.runner.registry.iter().any(|source| source.claims.iter().any(|asked| asked == claim))
     }
 
     /// Sets out to ask every source, and to remember what the login said about the user.

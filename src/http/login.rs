@@ -98,6 +98,7 @@ struct ErrorView {
         (status = 404, description = "Nobody has this sub", body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "The body is too large", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "A field is of the wrong type or form", body = Problem, content_type = "application/problem+json"),
+        (status = 500, description = "A fault of entitled's own", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "The store was busy beyond the deadline", body = Problem, content_type = "application/problem+json"),
     )
 )]

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use sea_orm::{ConnectOptions, DatabaseBackend};
+use sea_orm::{ConnectOptions, DatabaseBackend, DbErr, RuntimeErr};
 
 use super::error::{Doing, StoreError};
 use super::{Store, schema};
@@ -12,6 +12,8 @@ use crate::clock::Clock;
 
 /// How long a SQLite writer waits for another process's transaction.
 const SQLITE_BUSY_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long is waited before a SQLite file that was busy is opened again.
+const SQLITE_BUSY_PAUSE: Duration = Duration::from_millis(20);
 /// How long a PostgreSQL statement waits for another replica's lock.
 const POSTGRES_LOCK_TIMEOUT_MS: u64 = 60_000;
 
@@ -94,8 +96,15 @@ impl Store {
             return Err(StoreError::Address(format!("the folder {} does not exist", parent.display())));
         }
         let address = if url.contains('?') { url.to_owned() } else { format!("{url}?mode=rwc") };
-        Self::connect(sqlite_options(&address, access == Access::ReadOnly), connections_max, connect_timeout, clock)
-            .await
+        let options = sqlite_options(&address, access == Access::ReadOnly);
+        let deadline = clock.monotonic() + SQLITE_BUSY_TIMEOUT;
+        loop {
+            match Self::connect(options.clone(), connections_max, connect_timeout, clock.clone()).await {
+                // Another process is turning the new file to its write-ahead log; SQLite does not wait for that by itself.
+                Err(error) if is_busy(&error) && clock.monotonic() < deadline => clock.sleep(SQLITE_BUSY_PAUSE).await,
+                opened => return opened,
+            }
+        }
     }
 
     async fn connect(
@@ -113,6 +122,13 @@ impl Store {
         let db = sea_orm::Database::connect(options).await.doing("opening the store")?;
         Ok(Store { db, clock, writer: Arc::default() })
     }
+}
+
+/// Whether another process held a SQLite file (`SQLITE_BUSY`, in the low byte of its extended codes).
+fn is_busy(error: &StoreError) -> bool {
+    let StoreError::Database { source: DbErr::Conn(RuntimeErr::SqlxError(cause)), .. } = error else { return false };
+    let code = cause.as_database_error().and_then(|error| error.code()?.parse::<i32>().ok());
+    code.is_some_and(|code| code & 0xff == 5)
 }
 
 /// The file of a SQLite address; none for one in memory.

@@ -36,11 +36,14 @@ fn this_machine() -> String {
     format!("{}/{}/{namespace}", read("/proc/sys/kernel/hostname"), read("/proc/sys/kernel/random/boot_id"))
 }
 
-/// When a process started, in clock ticks since boot (field 22 of `/proc/<id>/stat`); none when there is no such process.
+/// When a process started, in clock ticks since boot (field 22 of `/proc/<id>/stat`); none when there is no such process, or
+/// it has ended and waits to be buried (field 3).
 fn process_started(id: u32) -> Option<String> {
     let stat = std::fs::read_to_string(Path::new("/proc").join(id.to_string()).join("stat")).ok()?;
     // The second field, in parentheses, may hold spaces.
-    stat.rsplit_once(") ")?.1.split(' ').nth(19).map(str::to_owned)
+    let fields = stat.rsplit_once(") ")?.1;
+    let ended = fields.starts_with(['Z', 'X']);
+    fields.split(' ').nth(19).filter(|_| !ended).map(str::to_owned)
 }
 
 /// Whether a holder was a process of this machine that is no more.

@@ -1,0 +1,65 @@
+//! The description of the interface, and that it is true.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use crate::on_both_stores;
+
+/// Every route of this version, and the statuses that it can answer with.
+const ROUTES: [(&str, &str, &[&str]); 5] = [
+    ("/hooks/login", "post", &["200", "400", "401", "403", "404", "413", "422", "500", "503"]),
+    ("/healthz", "get", &["200"]),
+    ("/readyz", "get", &["200", "503"]),
+    ("/api/v1/health", "get", &["200"]),
+    ("/metrics", "get", &["200"]),
+];
+
+fn references(value: &Value, found: &mut BTreeSet<String>) {
+    match value {
+        Value::Object(fields) => {
+            found.extend(fields.get("$ref").and_then(Value::as_str).map(str::to_owned));
+            fields.values().for_each(|value| references(value, found));
+        }
+        Value::Array(values) => values.iter().for_each(|value| references(value, found)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+on_both_stores! {
+    async fn the_document_lists_every_route_with_its_statuses(world: World) {
+        let daemon = world.serve().await;
+        let document: Value = daemon.get("/api/openapi.json").await.json().await.expect("JSON");
+        assert!(document["openapi"].as_str().is_some_and(|version| version.starts_with("3.")), "{document}");
+        assert_eq!(document["info"]["version"], env!("CARGO_PKG_VERSION"));
+        let described: BTreeSet<&str> =
+            document["paths"].as_object().expect("paths").keys().map(String::as_str).collect();
+        assert_eq!(described, ROUTES.iter().map(|(path, _, _)| *path).collect::<BTreeSet<_>>());
+        for (path, method, statuses) in ROUTES {
+            let operation = &document["paths"][path][method];
+            let responses = operation["responses"].as_object().unwrap_or_else(|| panic!("{method} {path}: {document}"));
+            let told: Vec<&str> = responses.keys().map(String::as_str).collect();
+            assert_eq!(told, statuses, "{method} {path}");
+            for (status, response) in responses.iter().filter(|(status, _)| *status != "200") {
+                assert!(response["content"]["application/problem+json"].is_object(), "{method} {path} {status}");
+            }
+        }
+        let mut found = BTreeSet::new();
+        references(&document, &mut found);
+        assert!(!found.is_empty());
+        for reference in found {
+            let pointer = reference.strip_prefix('#').expect("within the document");
+            assert!(document.pointer(pointer).is_some(), "{reference}");
+        }
+        assert_eq!(document["paths"]["/hooks/login"]["post"]["security"], json!([{"bearer": ["hook:login"]}]));
+    }
+
+    async fn a_login_s_answer_is_as_described(world: World) {
+        let daemon = world.serve().await;
+        let document: Value = daemon.get("/api/openapi.json").await.json().await.expect("JSON");
+        let answer = crate::answer::login(&daemon, &crate::answer::ann()).await;
+        let described = document["components"]["schemas"]["LoginView"]["properties"].as_object().expect("properties");
+        let described: BTreeSet<&String> = described.keys().collect();
+        assert_eq!(answer.as_object().expect("an object").keys().collect::<BTreeSet<_>>(), described);
+    }
+}

@@ -1,0 +1,48 @@
+//! Somebody else who writes to the store and takes their time.
+
+use sea_orm::{
+    ConnectOptions, ConnectionTrait, DatabaseTransaction, DbErr, SqliteTransactionMode, TransactionOptions,
+    TransactionTrait,
+};
+
+use crate::support::{Kind, World};
+
+/// An open transaction that holds the head of the log; everybody else who writes waits for it.
+pub struct Writer(DatabaseTransaction);
+
+impl Writer {
+    pub async fn begin(world: &World) -> Self {
+        Self::open(world, "PRAGMA busy_timeout = 20000", "").await.expect("the head")
+    }
+
+    pub async fn end(self) {
+        self.0.rollback().await.expect("rolled back");
+    }
+
+    /// Returns when somebody else holds the head: a commit is under way.
+    pub async fn wait_for_another(world: &World) {
+        let looking = async {
+            while let Ok(writer) = Self::open(world, "PRAGMA busy_timeout = 0", " NOWAIT").await {
+                writer.end().await;
+            }
+        };
+        tokio::time::timeout(crate::support::PATIENCE, looking).await.expect("somebody writes");
+    }
+
+    async fn open(world: &World, patience: &str, or_fail: &str) -> Result<Self, DbErr> {
+        let mut options = ConnectOptions::new(world.database.url());
+        options.max_connections(1);
+        let connection = sea_orm::Database::connect(options).await?;
+        let kind = world.database.kind();
+        if kind == Kind::Sqlite {
+            connection.execute_unprepared(patience).await?;
+        }
+        let sqlite_transaction_mode = Some(SqliteTransactionMode::Immediate);
+        let options = TransactionOptions { sqlite_transaction_mode, ..TransactionOptions::default() };
+        let transaction = connection.begin_with_options(options).await?;
+        if kind == Kind::Postgres {
+            transaction.execute_unprepared(&format!("SELECT 1 FROM event_head FOR UPDATE{or_fail}")).await?;
+        }
+        Ok(Self(transaction))
+    }
+}
