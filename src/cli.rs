@@ -41,7 +41,7 @@ struct Cli {
 #[derive(Args)]
 struct Global {
     /// The configuration [default: config/default.toml if there is one, else built-in defaults]
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE", env = "ENTITLED_CONFIG")]
     config: Option<PathBuf>,
     /// How logs are written to stderr [default: as configured, else text]
     #[arg(long, global = true, value_name = "FORMAT")]

@@ -37,7 +37,7 @@ use std::sync::Arc;
 pub use choice::Choice;
 pub use database::DatabaseConfig;
 pub use history::HistoryConfig;
-pub use hooks::{HooksConfig, LoginHookConfig};
+pub use hooks::{DeployCenterHookConfig, HooksConfig, LoginHookConfig};
 pub use http::{HttpConfig, HttpKey, Scope};
 pub use log::{LogConfig, LogFormat};
 pub use problem::{ConfigError, Place, Problem};

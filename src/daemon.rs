@@ -10,6 +10,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::hints::Hints;
 use crate::http::{self, Keys, Service};
 use crate::login::Logins;
 use crate::metrics::Metrics;
@@ -108,12 +109,23 @@ impl Daemon {
             store: store.clone(),
             registry: Arc::clone(&registry),
             reports: Arc::new(Reports::new(Arc::clone(&metrics))),
+            provisioned_types: Arc::new(config.http.provisioned_types()),
             lease_period: config.scheduler.lease,
         };
         let hook = &config.hooks.login;
         let logins = Logins::new(runner.clone(), hook.deadline, hook.enforce_can_access, tasks.clone(), stop.clone());
+        let settle = config.hooks.deploycenter.settle;
+        let hinted = registry.iter().filter(|source| source.kind == "deploycenter");
+        let hints = hinted.map(|source| {
+            let (hints, following) = Hints::follow(runner.clone(), Arc::clone(source), settle, stop.clone());
+            tasks.spawn(following);
+            hints
+        });
+        let hints = Arc::new(hints.collect());
         let service = Service {
             store,
+            hints,
+            settle,
             registry,
             logins: Arc::new(logins),
             metrics,
@@ -124,13 +136,7 @@ impl Daemon {
         let listen = |source| StartError::Listen { address, source };
         let listener = TcpListener::bind(address).await.map_err(listen)?;
         let address = listener.local_addr().map_err(listen)?;
-        let serving = axum::serve(listener, http::router(service, &config.http))
-            .with_graceful_shutdown(stop.clone().cancelled_owned());
-        tasks.spawn(async move {
-            if let Err(error) = serving.await {
-                tracing::error!(detail = crate::report::chain(&error), "the HTTP server ended");
-            }
-        });
+        tasks.spawn(http::serve(listener, http::router(service, &config.http), stop.clone()));
         let scheduler = Scheduler {
             runner: runner.clone(),
             settings: config.scheduler.clone(),

@@ -2,17 +2,24 @@
 //!
 //! May import: everything below, axum, utoipa. Every answer that is not a success is a problem (RFC 9457).
 
+#![expect(clippy::result_large_err, reason = "a problem is made once, where its request ends")]
+
 mod auth;
 mod health;
+mod hint;
 mod login;
 mod observe;
 mod problem;
+mod provisioning;
+mod server;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::Bytes;
 use axum::extract::DefaultBodyLimit;
+use axum::extract::rejection::BytesRejection;
 use axum::http::StatusCode;
 use axum::middleware;
 use axum::response::{IntoResponse, Response};
@@ -24,8 +31,10 @@ use utoipa_axum::routes;
 
 pub use auth::Keys;
 pub use problem::Problem;
+pub use server::serve;
 
 use crate::config::HttpConfig;
+use crate::hints::Hints;
 use crate::login::Logins;
 use crate::metrics::Metrics;
 use crate::source::Registry;
@@ -39,6 +48,10 @@ pub struct Service {
     pub logins: Arc<Logins>,
     pub metrics: Arc<Metrics>,
     pub keys: Arc<Keys>,
+    /// One for each source of kind deploycenter.
+    pub hints: Arc<Vec<Arc<Hints>>>,
+    /// How long a hint waits.
+    pub settle: Duration,
     pub request_timeout: Duration,
 }
 
@@ -46,7 +59,8 @@ pub struct Service {
 #[openapi(
     info(title = "entitled", description = "Who belongs to what, and why"),
     modifiers(&Bearer),
-    tags((name = "hooks", description = "What applications call"), (name = "health", description = "How entitled is"))
+    tags((name = "hooks", description = "What applications call"), (name = "resources", description = "What access is granted on"),
+        (name = "health", description = "How entitled is"))
 )]
 struct Document;
 
@@ -62,6 +76,9 @@ impl Modify for Bearer {
 fn documented() -> OpenApiRouter<Service> {
     OpenApiRouter::with_openapi(Document::openapi())
         .routes(routes!(login::login))
+        .routes(routes!(hint::hint))
+        .routes(routes!(provisioning::provision))
+        .routes(routes!(provisioning::list))
         .routes(routes!(health::alive))
         .routes(routes!(health::ready))
         .routes(routes!(health::health))
@@ -75,7 +92,6 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
 }
 
 /// The whole interface.
-#[must_use]
 pub fn router(service: Service, settings: &HttpConfig) -> Router {
     let (routes, document) = documented().split_for_parts();
     let document = Arc::new(document);
@@ -89,6 +105,16 @@ pub fn router(service: Service, settings: &HttpConfig) -> Router {
         .layer(CatchPanicLayer::custom(panicked))
         .layer(middleware::from_fn_with_state(service.clone(), observe::request))
         .with_state(service)
+}
+
+/// The body, once it has been read to its end.
+fn whole_body(body: Result<Bytes, BytesRejection>) -> Result<Bytes, Problem> {
+    body.map_err(|rejected| match rejected.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => {
+            Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "the body is larger than http.body_bytes_max")
+        }
+        _ => Problem::new(StatusCode::BAD_REQUEST, "the body could not be read"),
+    })
 }
 
 /// The panic itself goes to Sentry by its own way.

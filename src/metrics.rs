@@ -113,9 +113,9 @@ impl Metrics {
         );
         registry.register("membership_changes", "Memberships created, removed and kept back", self.changes.clone());
         registry.register_with_unit("run_duration", "How long runs took", Unit::Seconds, self.run_seconds.clone());
-        let help = "When a source was last read without any failure, in Unix time";
+        let help = "When the whole of a source was last read without any failure, in Unix time";
         registry.register_with_unit("source_last_success_timestamp", help, Unit::Seconds, self.last_success.clone());
-        registry.register("source_failing", "1 while the last run of a source failed, else 0", self.failing.clone());
+        registry.register("source_failing", "1 while a failure of a source is not over, else 0", self.failing.clone());
         registry.register("logins", "Logins answered, by decision", self.logins.clone());
         registry.register("login_answers", "What logins were answered from, by source", self.login_sources.clone());
         registry.register("http_requests", "Requests answered, by route template", self.requests.clone());
@@ -148,19 +148,22 @@ impl Metrics {
         }
     }
 
-    /// Counts a failure of a source.
+    /// Counts a failure of a source, or of a part of it.
     pub fn source_failed(&self, source: &SourceName, class: ErrorClass) {
         let source = source.to_string();
-        self.failures.get_or_create(&FailureLabels { source: source.clone(), class: class.as_str() }).inc();
-        self.failing.get_or_create(&SourceLabels { source }).set(1);
+        self.failures.get_or_create(&FailureLabels { source, class: class.as_str() }).inc();
     }
 
-    /// Remembers a success of a source.
+    /// Says whether some failure of a source is not over.
+    pub fn source_failing(&self, source: &SourceName, failing: bool) {
+        self.failing.get_or_create(&SourceLabels { source: source.to_string() }).set(failing.into());
+    }
+
+    /// Remembers that the whole of a source was read and applied.
     pub fn source_succeeded(&self, source: &SourceName, at: Instant) {
         let labels = SourceLabels { source: source.to_string() };
         #[expect(clippy::cast_precision_loss, reason = "whole seconds since 1970 are far below 2^52")]
         self.last_success.get_or_create(&labels).set(at.timestamp() as f64);
-        self.failing.get_or_create(&labels).set(0);
     }
 
     /// Counts a schedule that fired in vain.

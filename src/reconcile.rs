@@ -10,6 +10,7 @@ mod observe;
 mod summary;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 use entitled_model::desired::{Desired, Known, desired};
 use entitled_model::event::Cause;
@@ -23,7 +24,7 @@ pub use observe::observe;
 pub use summary::{Change, Failed, Kept, LIST_MAX, SourceRun, UserPart};
 
 use crate::source::{Person, Progress, Source};
-use crate::store::{Lease, Profile, Reader, Store, StoreError, UserRecord};
+use crate::store::{Breadth, Lease, Profile, Reader, Store, StoreError, UserRecord};
 
 /// What a run is about.
 #[derive(Debug, Clone)]
@@ -32,6 +33,16 @@ pub enum Scope {
     Whole,
     /// These users alone; a newcomer is not stored yet, and is created when the source knows them.
     Users(Vec<Asked>),
+}
+
+impl Scope {
+    #[must_use]
+    pub fn breadth(&self) -> Breadth {
+        match self {
+            Scope::Whole => Breadth::Whole,
+            Scope::Users(_) => Breadth::Users,
+        }
+    }
 }
 
 /// A user to ask about.
@@ -73,6 +84,8 @@ pub enum RunError {
 #[derive(Clone)]
 pub struct Reconciler {
     store: Store,
+    /// The resource types whose resources must be provisioned here before an entitlement to one takes effect.
+    provisioned_types: Arc<BTreeSet<String>>,
 }
 
 /// A plan, and the state of the store that it was made for.
@@ -89,8 +102,8 @@ type Superseded = Option<BTreeSet<UserId>>;
 
 impl Reconciler {
     #[must_use]
-    pub fn new(store: Store) -> Self {
-        Self { store }
+    pub fn new(store: Store, provisioned_types: Arc<BTreeSet<String>>) -> Self {
+        Self { store, provisioned_types }
     }
 
     /// Asks the source, and makes the stored memberships of that source what it says.
@@ -213,12 +226,12 @@ impl Reconciler {
         superseded: Option<&BTreeSet<UserId>>,
     ) -> Result<Known, StoreError> {
         let groups = self.store.group_ids(conn, &group_names_in(observation)).await?;
-        let users = match observation {
-            Observation::Census { .. } => self.store.user_keys(conn).await?,
-            Observation::Users(_) => HashMap::new(),
+        let (users, provisioned) = match observation {
+            Observation::Census { .. } => (self.store.user_keys(conn).await?, BTreeMap::new()),
+            Observation::Users(asked) => (HashMap::new(), self.provisioned(conn, asked).await?),
         };
         let superseded = superseded.cloned().unwrap_or_default();
-        Ok(Known { users, groups, newcomers: newcomers.into_iter().collect(), superseded })
+        Ok(Known { users, groups, newcomers: newcomers.into_iter().collect(), provisioned, superseded })
     }
 
     /// Compares when the observation began with what is remembered: newest observation wins.
@@ -237,6 +250,28 @@ impl Reconciler {
         let newer =
             |asked: &&AskedUser| whole.iter().chain(marks.get(&asked.user)).any(|mark| mark.began_at > asked.began_at);
         Ok(Some(asked.iter().filter(newer).map(|asked| asked.user).collect()))
+    }
+
+    /// Of the resources in the answers, those that are provisioned, for each type that asks for it.
+    async fn provisioned(
+        &self,
+        conn: &impl Reader,
+        asked: &[AskedUser],
+    ) -> Result<BTreeMap<String, BTreeSet<String>>, StoreError> {
+        let mut listed: BTreeMap<String, BTreeSet<String>> =
+            self.provisioned_types.iter().map(|kind| (kind.clone(), BTreeSet::new())).collect();
+        let answers = asked.iter().filter_map(|asked| asked.answer.as_ref().ok());
+        for group in answers.flat_map(|answer| &answer.groups) {
+            if let ObservedGroup::Resource { facet, resource_id, .. } = group
+                && let Some(ids) = listed.get_mut(&facet.resource_type)
+            {
+                ids.insert(resource_id.clone());
+            }
+        }
+        for (kind, ids) in &mut listed {
+            *ids = self.store.provisioned(conn, kind, ids).await?.into_keys().collect();
+        }
+        Ok(listed)
     }
 
     /// Writes the plan and the run's record in one unit of work, made anew when what it rests on has changed meanwhile.

@@ -12,13 +12,7 @@ use sentry::protocol::{Event, Level};
 
 use crate::metrics::Metrics;
 use crate::reconcile::{Failed, SourceRun};
-
-/// How much of a source a run was about: a failure of the whole is over when the whole succeeds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Breadth {
-    Users,
-    Whole,
-}
+use crate::store::Breadth;
 
 /// Tells of runs.
 #[derive(Default)]
@@ -32,6 +26,8 @@ pub struct Reports {
 struct Told {
     failures: BTreeMap<ErrorClass, Breadth>,
     held: Option<String>,
+    /// A fault of our own ended the last run.
+    broken: bool,
 }
 
 /// What Sentry should hear after a run.
@@ -69,10 +65,10 @@ impl Reports {
         self.metrics.changed(source, "created", *created_count);
         self.metrics.changed(source, "removed", *removed_count);
         self.metrics.changed(source, "kept", *kept_count);
-        match error {
-            Some(failed) => self.metrics.source_failed(source, failed.class),
-            None if *outcome != Outcome::Held => self.metrics.source_succeeded(source, now),
-            None => {}
+        if let Some(failed) = error {
+            self.metrics.source_failed(source, failed.class);
+        } else if breadth == Breadth::Whole && *outcome != Outcome::Held {
+            self.metrics.source_succeeded(source, now);
         }
         let class = error.as_ref().map(|failed| failed.class.as_str());
         let detail = error.as_ref().map(|failed| failed.message.as_str()).or(run.held.as_deref());
@@ -83,7 +79,9 @@ impl Reports {
             duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
             "run ended"
         );
-        for news in self.news(run, breadth) {
+        let (news, failing) = self.news(run, breadth);
+        self.metrics.source_failing(source, failing);
+        for news in news {
             tell(&news, run_id, run);
         }
     }
@@ -100,11 +98,16 @@ impl Reports {
         self.metrics.run_ended(source, trigger, Outcome::Failed, took);
         let detail = chain(error);
         tracing::error!(%run_id, %source, %trigger, outcome = %Outcome::Failed, detail, "run failed; nothing was written");
+        let told = |told: &mut Told| std::mem::replace(&mut told.broken, true);
+        if told(self.told.lock().unwrap_or_else(PoisonError::into_inner).entry(source.clone()).or_default()) {
+            return;
+        }
         let message = format!("a run of source {source} failed");
         capture(Level::Error, message, &["run-failed", source.as_str()], source, &[("detail", detail)]);
     }
 
-    fn news(&self, run: &SourceRun, breadth: Breadth) -> Vec<News> {
+    /// What Sentry should hear, and whether some failure of the source is not over.
+    fn news(&self, run: &SourceRun, breadth: Breadth) -> (Vec<News>, bool) {
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         let told = told.entry(run.source.clone()).or_default();
         let mut news = Vec::new();
@@ -126,7 +129,8 @@ impl Reports {
         let held = run.held.as_ref().and(run.plan_hash.clone());
         news.extend((held.is_some() && held != told.held).then_some(News::Held));
         told.held = held;
-        news
+        told.broken = false;
+        (news, !told.failures.is_empty())
     }
 }
 

@@ -1,15 +1,16 @@
 //! The runner: who may run a source now, and what is told of it. Around every run, whatever started it.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use entitled_model::{RunId, Trigger};
+use entitled_model::{Instant, RunId, Trigger};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::clock::Clock;
 use crate::reconcile::{Asked, Reconciler, Run, RunError, Scope, SourceRun};
-use crate::report::{Breadth, Reports, chain};
+use crate::report::{Reports, chain};
 use crate::source::{Progress, Registry, Silent, Source};
 use crate::store::{Lease, Store};
 
@@ -22,6 +23,8 @@ pub struct Runner {
     pub store: Store,
     pub registry: Arc<Registry>,
     pub reports: Arc<Reports>,
+    /// The resource types whose resources must be provisioned here before an entitlement to one takes effect.
+    pub provisioned_types: Arc<BTreeSet<String>>,
     /// How long a source stays claimed when its runner is not heard of any more.
     pub lease_period: Duration,
 }
@@ -31,6 +34,8 @@ pub struct Order<'a> {
     pub run_id: RunId,
     pub trigger: Trigger,
     pub correlation_id: Option<String>,
+    /// The run is not needed when another of the whole source began then or later.
+    pub due_at: Option<Instant>,
     pub progress: &'a dyn Progress,
     pub stop: CancellationToken,
 }
@@ -39,12 +44,12 @@ impl Order<'_> {
     /// An order that nobody watches.
     #[must_use]
     pub fn new(clock: &Clock, trigger: Trigger, stop: CancellationToken) -> Self {
-        Self { run_id: RunId(clock.new_id()), trigger, correlation_id: None, progress: &Silent, stop }
+        Self { run_id: RunId(clock.new_id()), trigger, correlation_id: None, due_at: None, progress: &Silent, stop }
     }
 }
 
 impl Runner {
-    /// Reads a whole source and applies what it says; `None` when somebody else is at it.
+    /// Reads a whole source and applies what it says; `None` when somebody else is at it, or has done it since it was due.
     ///
     /// # Errors
     /// As [`Reconciler::run`].
@@ -54,9 +59,13 @@ impl Runner {
             self.reports.metrics().run_skipped(&source.name);
             return Ok(None);
         };
+        if self.is_done(source, order).await? {
+            self.store.release_lease(&lease).await?;
+            return Ok(None);
+        }
         let stop = order.stop.child_token();
         let renewing = self.renewing(lease.clone(), stop.clone());
-        let ended = self.told(source, order, Breadth::Whole, Scope::Whole, Some(lease.clone()), stop).await;
+        let ended = self.told(source, order, Scope::Whole, Some(lease.clone()), stop).await;
         drop(renewing);
         if let Err(error) = self.store.release_lease(&lease).await {
             tracing::warn!(source = %source.name, detail = chain(&error), "a lease was left to run out");
@@ -64,12 +73,19 @@ impl Runner {
         ended.map(Some)
     }
 
+    async fn is_done(&self, source: &Source, order: &Order<'_>) -> Result<bool, RunError> {
+        match order.due_at {
+            None => Ok(false),
+            Some(due_at) => Ok(self.store.whole_run_since(&source.name, due_at).await?),
+        }
+    }
+
     /// Asks a source about some users and applies what it says.
     ///
     /// # Errors
     /// As [`Reconciler::run`].
     pub async fn users(&self, source: &Source, asked: Vec<Asked>, order: &Order<'_>) -> Result<SourceRun, RunError> {
-        self.told(source, order, Breadth::Users, Scope::Users(asked), None, order.stop.clone()).await
+        self.told(source, order, Scope::Users(asked), None, order.stop.clone()).await
     }
 
     /// Says what a run would do. Nothing is written, and nobody is told.
@@ -78,22 +94,22 @@ impl Runner {
     /// As [`Reconciler::rehearse`].
     pub async fn rehearse(&self, source: &Source, scope: Scope, order: &Order<'_>) -> Result<SourceRun, RunError> {
         let run = run_of(source, order, scope, None, order.stop.clone());
-        Reconciler::new(self.store.clone()).rehearse(&run).await
+        Reconciler::new(self.store.clone(), Arc::clone(&self.provisioned_types)).rehearse(&run).await
     }
 
     async fn told(
         &self,
         source: &Source,
         order: &Order<'_>,
-        breadth: Breadth,
         scope: Scope,
         lease: Option<Lease>,
         stop: CancellationToken,
     ) -> Result<SourceRun, RunError> {
         let clock = self.store.clock();
         let began = clock.monotonic();
+        let breadth = scope.breadth();
         let run = run_of(source, order, scope, lease, stop);
-        let ended = Reconciler::new(self.store.clone()).run(&run).await;
+        let ended = Reconciler::new(self.store.clone(), Arc::clone(&self.provisioned_types)).run(&run).await;
         let took = clock.monotonic().saturating_sub(began);
         let Order { run_id, trigger, .. } = order;
         match &ended {
@@ -130,7 +146,7 @@ fn run_of<'a>(
     lease: Option<Lease>,
     stop: CancellationToken,
 ) -> Run<'a> {
-    let Order { run_id, trigger, correlation_id, progress, stop: _ } = order;
+    let Order { run_id, trigger, correlation_id, due_at: _, progress, stop: _ } = order;
     Run {
         run_id: *run_id,
         source,

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use entitled_model::Trigger;
+use entitled_model::{Instant, Trigger};
 use rand::RngExt as _;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::clock::Clock;
 use crate::config::{HistoryConfig, Schedule, SchedulerConfig};
 use crate::report::chain;
 use crate::runner::{Order, Runner};
@@ -61,26 +61,26 @@ struct Loop {
 impl Loop {
     async fn run(self, first_delay: Duration) {
         let clock = self.runner.store.clock().clone();
-        let mut delay = Some(first_delay);
+        let mut next = Some((first_delay, None));
         let mut current = None;
-        while let Some(wait) = delay {
+        while let Some((wait, due_at)) = next {
             tokio::select! {
                 () = self.stop.cancelled() => return,
                 () = clock.sleep(wait) => {}
             }
-            current = self.fire(current);
-            delay = self.until_next(&clock);
+            current = self.fire(current, due_at);
+            next = self.next(clock.now());
         }
     }
 
-    fn until_next(&self, clock: &Clock) -> Option<Duration> {
-        let now = clock.now();
-        let next = self.schedule.next_after(now)?;
-        (next - now).to_std().ok()
+    /// How long to wait, and for when.
+    fn next(&self, now: Instant) -> Option<(Duration, Option<Instant>)> {
+        let due_at = self.schedule.next_after(now)?;
+        Some(((due_at - now).to_std().ok()?, Some(due_at)))
     }
 
-    /// Starts a run, unless the last one is still going.
-    fn fire(&self, current: Option<tokio::task::JoinHandle<()>>) -> Option<tokio::task::JoinHandle<()>> {
+    /// Starts a run, unless the last one is still going. What was due at `due_at` another replica may have done already.
+    fn fire(&self, current: Option<JoinHandle<()>>, due_at: Option<Instant>) -> Option<JoinHandle<()>> {
         if let Some(running) = current.filter(|run| !run.is_finished()) {
             self.runner.reports.metrics().run_skipped(&self.source.name);
             tracing::info!(source = %self.source.name, "the previous run is still going: skipped");
@@ -88,10 +88,10 @@ impl Loop {
         }
         let (runner, source, stop) = (self.runner.clone(), Arc::clone(&self.source), self.stop.clone());
         Some(self.tasks.spawn(async move {
-            let order = Order::new(runner.store.clock(), Trigger::Schedule, stop);
+            let order = Order { due_at, ..Order::new(runner.store.clock(), Trigger::Schedule, stop) };
             match runner.whole(&source, &order).await {
                 Ok(Some(_)) => {}
-                Ok(None) => tracing::info!(source = %source.name, "another process is reading it: skipped"),
+                Ok(None) => tracing::info!(source = %source.name, "another process reads it, or has: skipped"),
                 // Told by the runner.
                 Err(_) => {}
             }

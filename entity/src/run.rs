@@ -12,6 +12,7 @@ pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub source: String,
     pub trigger: String,
+    pub scope: String,
     pub user_id: Option<Uuid>,
     pub began_at: DateTimeUtc,
     pub ended_at: DateTimeUtc,

@@ -9,6 +9,7 @@ mod dialect;
 mod m20261122_000001_event_log;
 mod m20261122_000002_read_models;
 mod m20261122_000003_runs;
+mod m20261122_000004_resources;
 
 /// All steps, oldest first.
 pub struct Migrator;
@@ -20,6 +21,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000001_event_log::Migration),
             Box::new(m20261122_000002_read_models::Migration),
             Box::new(m20261122_000003_runs::Migration),
+            Box::new(m20261122_000004_resources::Migration),
         ]
     }
 }

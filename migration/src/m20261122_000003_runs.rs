@@ -8,11 +8,12 @@ use crate::dialect::execute;
 pub struct Migration;
 
 const UP: [&str; 5] = [
-    // One row per source that a run asked; `user_id` is set when it asked about one user alone.
+    // One row per source that a run asked: about the whole of it or about some users; `user_id` is set when it was one.
     "CREATE TABLE run (
         run_id {uuid} NOT NULL,
         source text NOT NULL,
         trigger text NOT NULL,
+        scope text NOT NULL CONSTRAINT run_scope CHECK (scope IN ('whole', 'users')),
         user_id {uuid},
         began_at {time} NOT NULL,
         ended_at {time} NOT NULL,

@@ -18,8 +18,23 @@ pub struct Known {
     pub groups: HashMap<String, GroupId>,
     /// Users who were asked about and are not stored: they are created when the source knows them.
     pub newcomers: BTreeMap<UserId, EmailAddress>,
+    /// The resource types whose resources must be provisioned here first, with those of the observation's that are.
+    pub provisioned: BTreeMap<String, BTreeSet<String>>,
     /// Users of whom the source has already said something newer: this observation is silent about them.
     pub superseded: BTreeSet<UserId>,
+}
+
+impl Known {
+    /// Whether a membership in the group may exist: an entitlement to a resource that is not provisioned is kept as it is
+    /// stated, and becomes a membership when the resource is.
+    fn is_effective(&self, group: &ObservedGroup) -> bool {
+        match group {
+            ObservedGroup::System(_) | ObservedGroup::Directory { .. } => true,
+            ObservedGroup::Resource { facet, resource_id, .. } => {
+                self.provisioned.get(&facet.resource_type).is_none_or(|known| known.contains(resource_id))
+            }
+        }
+    }
 }
 
 /// What should be stored for one source, within the scope of one observation.
@@ -99,7 +114,8 @@ fn of_users(asked: &[AskedUser], known: &Known, new_id: &mut dyn FnMut() -> Uuid
                     }
                     desired.new_users.push((asked.user, address.clone()));
                 }
-                desired.pairs.extend(answer.groups.iter().map(|group| (groups.id(group), asked.user)));
+                let effective = answer.groups.iter().filter(|group| known.is_effective(group));
+                desired.pairs.extend(effective.map(|group| (groups.id(group), asked.user)));
                 if let Some(entitlements) = &answer.entitlements {
                     desired.entitlements.insert(asked.user, entitlements.clone());
                 }

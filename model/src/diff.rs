@@ -32,7 +32,8 @@ pub fn diff(desired: &[Pair], stored: &[Pair]) -> Diff {
             Ordering::Greater => found.unlisted.extend(have.next()),
             Ordering::Equal => {
                 found.unchanged += 1;
-                (want.next(), have.next());
+                want.next();
+                have.next();
             }
         }
     }

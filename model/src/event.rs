@@ -9,6 +9,7 @@ use crate::entitlement::{EntitlementKey, EntitlementValue};
 use crate::identity::{EventId, Facet, GroupId, Position, RunId, SourceName, UserId};
 use crate::instant::{self, Instant};
 use crate::observation::ObservedGroup;
+use crate::resource::Attributes;
 
 /// The version under which today's payloads are written.
 pub const SCHEMA_VERSION: i32 = 1;
@@ -22,6 +23,8 @@ pub enum Event {
     MembershipChanged(MembershipChanged),
     MembershipRemovalBlocked(RemovalBlocked),
     EntitlementChanged(EntitlementChanged),
+    ResourceProvisioned(ResourceProvisioned),
+    ResourceAttributesChanged(ResourceAttributesChanged),
 }
 
 /// Users became known.
@@ -95,6 +98,25 @@ pub struct EntitlementChanged {
 pub struct EntitlementChange {
     pub before: Option<EntitlementValue>,
     pub after: Option<EntitlementValue>,
+}
+
+/// A resource became known here, so that entitlements to it take effect.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ResourceProvisioned {
+    pub resource_type: String,
+    pub resource_id: String,
+    pub attributes: Attributes,
+}
+
+/// A resource's custom attributes were overwritten; a resource that moved to another organisation shows here.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ResourceAttributesChanged {
+    pub resource_type: String,
+    pub resource_id: String,
+    pub before: Attributes,
+    pub after: Attributes,
 }
 
 /// Who caused an event.
@@ -180,6 +202,8 @@ impl Event {
             Event::MembershipChanged(_) => "membership.changed",
             Event::MembershipRemovalBlocked(_) => "membership.removal_blocked",
             Event::EntitlementChanged(_) => "entitlement.changed",
+            Event::ResourceProvisioned(_) => "resource.provisioned",
+            Event::ResourceAttributesChanged(_) => "resource.attributes_changed",
         }
     }
 
@@ -196,6 +220,10 @@ impl Event {
             Event::GroupCreated(event) => ("group", event.group.to_string()),
             Event::MembershipChanged(event) => ("group", event.group.to_string()),
             Event::MembershipRemovalBlocked(event) => ("group", event.group.to_string()),
+            Event::ResourceProvisioned(ResourceProvisioned { resource_type, resource_id, .. })
+            | Event::ResourceAttributesChanged(ResourceAttributesChanged { resource_type, resource_id, .. }) => {
+                ("resource", format!("{resource_type}:{resource_id}"))
+            }
         }
     }
 
@@ -209,6 +237,8 @@ impl Event {
             Event::MembershipChanged(event) => serde_json::to_string(event),
             Event::MembershipRemovalBlocked(event) => serde_json::to_string(event),
             Event::EntitlementChanged(event) => serde_json::to_string(event),
+            Event::ResourceProvisioned(event) => serde_json::to_string(event),
+            Event::ResourceAttributesChanged(event) => serde_json::to_string(event),
         };
         text.expect("invariant: a payload has string keys and plain values")
     }
@@ -225,6 +255,8 @@ impl Event {
             ("membership.changed", 1) => serde_json::from_str(payload).map(Event::MembershipChanged),
             ("membership.removal_blocked", 1) => serde_json::from_str(payload).map(Event::MembershipRemovalBlocked),
             ("entitlement.changed", 1) => serde_json::from_str(payload).map(Event::EntitlementChanged),
+            ("resource.provisioned", 1) => serde_json::from_str(payload).map(Event::ResourceProvisioned),
+            ("resource.attributes_changed", 1) => serde_json::from_str(payload).map(Event::ResourceAttributesChanged),
             _ => return Err(DecodeError::Unknown { event_type: event_type.to_owned(), schema_version }),
         };
         read.map_err(|source| DecodeError::Payload { event_type: event_type.to_owned(), source })

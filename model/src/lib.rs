@@ -17,6 +17,7 @@ pub mod observation;
 pub mod outcome;
 pub mod plan;
 pub mod projection;
+pub mod resource;
 
 pub use entitlement::{EntitlementKey, EntitlementValue};
 pub use identity::{

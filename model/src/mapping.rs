@@ -7,6 +7,7 @@ use serde_json::Value;
 use crate::entitlement::EntitlementKey;
 use crate::identity::{Facet, GroupName};
 use crate::observation::{ErrorClass, Failure, ObservedGroup, Said};
+use crate::resource::fold_id;
 
 /// A rule of the configuration: the resources listed under `entitlement` become memberships.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,7 +35,7 @@ impl MapRule {
     }
 
     fn group(&self, entry: &Value) -> Result<ObservedGroup, Failure> {
-        let resource_id = entry.as_str().map(|id| id.trim().to_lowercase());
+        let resource_id = entry.as_str().map(fold_id);
         let resource_id = resource_id.ok_or_else(|| self.malformed("holds something other than a string"))?;
         let name = GroupName::of_resource(&self.facet, &resource_id);
         let name = name.map_err(|error| self.malformed(&format!("holds a bad name: {error}")))?;

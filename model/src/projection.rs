@@ -1,9 +1,10 @@
 //! Projection: the row changes that follow from an event. The tables of current state are these, and nothing else.
 
 use crate::entitlement::EntitlementValue;
-use crate::event::{Event, GroupCreated, Recorded};
+use crate::event::{Event, GroupCreated, Recorded, ResourceAttributesChanged, ResourceProvisioned};
 use crate::identity::{GroupId, Position, SourceName, UserId};
 use crate::instant::Instant;
+use crate::resource::Attributes;
 
 /// A change of rows, set-based: the store carries out many of one kind in one statement.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,6 +40,12 @@ pub enum RowChange<'e> {
         source: &'e SourceName,
         key: &'e str,
     },
+    /// The resource is there, with these attributes.
+    PutResource {
+        resource_type: &'e str,
+        resource_id: &'e str,
+        attributes: &'e Attributes,
+    },
 }
 
 /// When a row change takes effect.
@@ -73,6 +80,13 @@ pub fn row_changes(recorded: &Recorded) -> (Since, Vec<RowChange<'_>>) {
             });
             changes.collect()
         }
+        Event::ResourceProvisioned(ResourceProvisioned { resource_type, resource_id, attributes })
+        | Event::ResourceAttributesChanged(ResourceAttributesChanged {
+            resource_type,
+            resource_id,
+            after: attributes,
+            before: _,
+        }) => vec![RowChange::PutResource { resource_type, resource_id, attributes }],
     };
     (since, changes)
 }

@@ -46,7 +46,7 @@ impl CliError {
 
     /// The configuration can't be used.
     pub fn config(error: ConfigError) -> Self {
-        Self { code: 2, error: error.into(), help: Some("entitled config show prints every key with its value".into()) }
+        Self { code: 2, error: error.into(), help: Some("config/default.toml describes every setting".into()) }
     }
 
     /// The command line asks for something that there is not.

@@ -56,6 +56,7 @@ pub async fn run(options: Options, config: &Config, clock: &Clock) -> Result<Exi
         store: store.clone(),
         registry: Arc::new(registry),
         reports: Arc::new(Reports::new(Arc::new(Metrics::default()))),
+        provisioned_types: Arc::new(config.http.provisioned_types()),
         lease_period: config.scheduler.lease,
     };
     let Named { users, unvouched } = named(&store, &sources, &options.users).await?;
@@ -114,6 +115,7 @@ impl Shot<'_> {
             run_id: self.run_id,
             trigger: Trigger::Manual,
             correlation_id: None,
+            due_at: None,
             progress: self.progress,
             stop: self.stop.clone(),
         };

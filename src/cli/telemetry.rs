@@ -22,8 +22,8 @@ pub fn start(config: &Config, global: &Global) -> Result<Telemetry, CliError> {
         1 => "debug,hyper=info,h2=info,reqwest=info,sqlx=warn,sea_orm=warn,rustls=info".to_owned(),
         _ => "trace,sqlx=warn,sea_orm=warn".to_owned(),
     };
-    // Every step of a migration has its line of ours.
-    let filter = EnvFilter::try_new(format!("sea_orm_migration=warn,{level}"))
+    // What a migration does is told in a line of ours.
+    let filter = EnvFilter::try_new(format!("sea_orm_migration=warn,sqlx::postgres::notice=warn,{level}"))
         .map_err(|error| CliError::usage(format!("log.level is no log filter: {error}"), "for example: info"))?;
     let format = global.log_format.map_or(config.log.format, LogFormat::from);
     let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);

@@ -10,6 +10,15 @@ use super::writer::{Page, time};
 pub struct HooksConfig {
     /// `[hooks.login]`.
     pub login: LoginHookConfig,
+    /// `[hooks.deploycenter]`.
+    pub deploycenter: DeployCenterHookConfig,
+}
+
+/// `[hooks.deploycenter]`: `POST /hooks/deploycenter`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeployCenterHookConfig {
+    /// How long after a webhook the source is asked: it is sent before the change commits. Default: 5 s.
+    pub settle: Duration,
 }
 
 /// `[hooks.login]`: `POST /hooks/login`.
@@ -23,12 +32,16 @@ pub struct LoginHookConfig {
 
 impl HooksConfig {
     pub(super) fn read(section: &mut Section<'_>) -> Self {
-        Self { login: section.table("login", LoginHookConfig::read) }
+        Self {
+            login: section.table("login", LoginHookConfig::read),
+            deploycenter: section.table("deploycenter", DeployCenterHookConfig::read),
+        }
     }
 
     pub(super) fn show(&self, page: &mut Page) {
-        let Self { login } = self;
+        let Self { login, deploycenter } = self;
         login.show(page);
+        deploycenter.show(page);
     }
 }
 
@@ -46,5 +59,18 @@ impl LoginHookConfig {
         page.section("hooks.login");
         page.put("deadline", time(*deadline));
         page.put("enforce_can_access", *enforce_can_access);
+    }
+}
+
+impl DeployCenterHookConfig {
+    fn read(section: &mut Section<'_>) -> Self {
+        let delays = Duration::ZERO..=Duration::from_mins(10);
+        Self { settle: section.key("settle").duration(delays).unwrap_or(Duration::from_secs(5)) }
+    }
+
+    fn show(&self, page: &mut Page) {
+        let Self { settle } = self;
+        page.section("hooks.deploycenter");
+        page.put("settle", time(*settle));
     }
 }

@@ -11,7 +11,7 @@ use super::reader::Section;
 use super::secret::Secret;
 use super::writer::{Page, count, time};
 
-const SCOPES: &str = "hook:login, provision:<resource_type>, read, admin";
+const SCOPES: &str = "hook:login, hook:deploycenter, provision:<resource_type>, read, admin";
 
 /// The HTTP listener.
 #[derive(Clone, Debug, PartialEq)]
@@ -42,6 +42,8 @@ pub struct HttpKey {
 pub enum Scope {
     /// `hook:login`: report a login.
     HookLogin,
+    /// `hook:deploycenter`: hint at a change.
+    HookDeployCenter,
     /// `provision:<resource_type>`: create resources of this type.
     Provision(String),
     /// `read`: queries.
@@ -50,12 +52,27 @@ pub enum Scope {
     Admin,
 }
 
+impl HttpConfig {
+    /// The resource types that some key may provision. Their resources count from their provisioning on; those of other
+    /// types, which nobody could provision, always do.
+    #[must_use]
+    pub fn provisioned_types(&self) -> BTreeSet<String> {
+        let scopes = self.keys.iter().flat_map(|key| &key.scopes);
+        let provisioned = scopes.filter_map(|scope| match scope {
+            Scope::Provision(resource_type) => Some(resource_type.clone()),
+            Scope::HookLogin | Scope::HookDeployCenter | Scope::Read | Scope::Admin => None,
+        });
+        provisioned.collect()
+    }
+}
+
 impl FromStr for Scope {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
         match text {
             "hook:login" => Ok(Self::HookLogin),
+            "hook:deploycenter" => Ok(Self::HookDeployCenter),
             "read" => Ok(Self::Read),
             "admin" => Ok(Self::Admin),
             _ => text
@@ -71,6 +88,7 @@ impl fmt::Display for Scope {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::HookLogin => formatter.write_str("hook:login"),
+            Self::HookDeployCenter => formatter.write_str("hook:deploycenter"),
             Self::Provision(resource_type) => write!(formatter, "provision:{resource_type}"),
             Self::Read => formatter.write_str("read"),
             Self::Admin => formatter.write_str("admin"),

@@ -1,5 +1,7 @@
 //! Machine callers: keys from the configuration, each with its scopes.
 
+use std::collections::BTreeSet;
+
 use axum::http::{HeaderMap, StatusCode, header};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
@@ -11,23 +13,29 @@ use crate::config::{HttpKey, Scope};
 #[derive(Default)]
 pub struct Keys(Vec<Key>);
 
-struct Key {
+/// A caller whose key is one of ours.
+pub struct Key {
+    name: String,
     hash: [u8; 32],
-    scopes: std::collections::BTreeSet<Scope>,
+    scopes: BTreeSet<Scope>,
 }
 
 impl Keys {
     #[must_use]
     pub fn new(configured: &[HttpKey]) -> Self {
-        let key = |key: &HttpKey| Key { hash: hash(key.secret.expose()), scopes: key.scopes.clone() };
+        let key = |HttpKey { name, secret, scopes }: &HttpKey| Key {
+            name: name.clone(),
+            hash: hash(secret.expose()),
+            scopes: scopes.clone(),
+        };
         Self(configured.iter().map(key).collect())
     }
 
-    /// Requires a bearer credential with `scope`.
+    /// Who is calling.
     ///
     /// # Errors
-    /// 401 without a valid credential, 403 with one that lacks the scope.
-    pub fn require(&self, headers: &HeaderMap, scope: &Scope) -> Result<(), Problem> {
+    /// 401 without a valid credential.
+    pub fn authenticate(&self, headers: &HeaderMap) -> Result<&Key, Problem> {
         let unauthorized =
             |detail: &str, challenge| Problem::new(StatusCode::UNAUTHORIZED, detail).challenge(challenge);
         let Some(given) = bearer(headers) else {
@@ -44,14 +52,31 @@ impl Keys {
                 found = Some(key);
             }
         }
-        match found {
-            None => {
-                Err(unauthorized("the credential is not valid", r#"Bearer realm="entitled", error="invalid_token""#))
-            }
-            Some(key) if key.scopes.contains(scope) => Ok(()),
-            Some(_) => Err(Problem::new(StatusCode::FORBIDDEN, format!("the credential lacks the scope {scope}"))
-                .challenge(r#"Bearer realm="entitled", error="insufficient_scope""#)),
+        found.ok_or_else(|| {
+            unauthorized("the credential is not valid", r#"Bearer realm="entitled", error="invalid_token""#)
+        })
+    }
+}
+
+impl Key {
+    /// Its name in the configuration.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Requires one of `scopes`.
+    ///
+    /// # Errors
+    /// 403 when it has none of them.
+    pub fn require(&self, scopes: &[Scope]) -> Result<(), Problem> {
+        if scopes.iter().any(|scope| self.scopes.contains(scope)) {
+            return Ok(());
         }
+        let scopes: Vec<String> = scopes.iter().map(ToString::to_string).collect();
+        let detail = format!("the credential lacks the scope {}", scopes.join(" or "));
+        Err(Problem::new(StatusCode::FORBIDDEN, detail)
+            .challenge(r#"Bearer realm="entitled", error="insufficient_scope""#))
     }
 }
 

@@ -24,7 +24,7 @@ pub(super) struct AliveView {
 /// The state in detail.
 #[derive(Serialize, ToSchema)]
 pub(super) struct HealthView {
-    /// `ok`, `degraded` (a source is failing) or `down` (the store is not usable).
+    /// `ok`, `degraded` (a source is failing or stale) or `down` (the store is not usable).
     status: &'static str,
     version: &'static str,
     db_schema: SchemaView,
@@ -43,11 +43,13 @@ struct SchemaView {
 struct SourceHealthView {
     source: String,
     kind: &'static str,
-    /// `ok`, `failing`, or `never` read.
+    /// `ok`, `failing`, `stale` (older than `fresh_within`), or `never` read.
     status: &'static str,
     last_success_at: Option<String>,
     /// The age of the last success.
     age_seconds: Option<f64>,
+    /// The age from which on it is stale.
+    fresh_within_seconds: Option<f64>,
     last_outcome: Option<String>,
     error: Option<String>,
     /// Failures in a row in this process.
@@ -90,18 +92,22 @@ pub(super) async fn health(State(service): State<Service>) -> Json<HealthView> {
     let view = |source: &std::sync::Arc<crate::source::Source>| {
         let ran = runs.get(source.name.as_str()).cloned().unwrap_or_default();
         let SourceRuns { last_ended_at: _, last_outcome, last_error_class, last_success_at } = ran;
+        let age = last_success_at.map(|at| (now - at).to_std().unwrap_or_default());
+        let fresh_within = source.settings.fresh_within;
         let reading = source.health.read();
         let error = last_error_class.or(reading.last_error.map(|class| class.as_str().to_owned()));
         SourceHealthView {
             source: source.name.to_string(),
             kind: source.kind,
-            status: match (&error, last_success_at) {
+            status: match (&error, age) {
                 (Some(_), _) => "failing",
                 (None, None) => "never",
+                (None, Some(age)) if fresh_within.is_some_and(|within| age > within) => "stale",
                 (None, Some(_)) => "ok",
             },
             last_success_at: last_success_at.map(written),
-            age_seconds: last_success_at.map(|at| (now - at).to_std().unwrap_or_default().as_secs_f64()),
+            age_seconds: age.map(|age| age.as_secs_f64()),
+            fresh_within_seconds: fresh_within.map(|within| within.as_secs_f64()),
             last_outcome,
             error,
             consecutive_failures: reading.consecutive_failures,
@@ -109,8 +115,8 @@ pub(super) async fn health(State(service): State<Service>) -> Json<HealthView> {
         }
     };
     let sources: Vec<_> = service.registry.iter().map(view).collect();
-    let failing = sources.iter().any(|source| source.status == "failing");
-    let status = match (schema.status, failing) {
+    let degraded = sources.iter().any(|source| matches!(source.status, "failing" | "stale"));
+    let status = match (schema.status, degraded) {
         ("ok", false) => "ok",
         ("ok", true) => "degraded",
         _ => "down",

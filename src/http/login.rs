@@ -14,7 +14,7 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::observe::RequestId;
-use super::{Problem, Service};
+use super::{Problem, Service, whole_body};
 use crate::config::Scope;
 use crate::login::{Login, LoginAnswer, LoginError, SourcePart};
 
@@ -108,14 +108,8 @@ pub(super) async fn login(
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Json<LoginView>, Problem> {
-    service.keys.require(&headers, &Scope::HookLogin)?;
-    let body = body.map_err(|rejected| match rejected.status() {
-        StatusCode::PAYLOAD_TOO_LARGE => {
-            Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "the body is larger than http.body_bytes_max")
-        }
-        _ => Problem::new(StatusCode::BAD_REQUEST, "the body could not be read"),
-    })?;
-    let mut login = parse(&body)?;
+    service.keys.authenticate(&headers)?.require(&[Scope::HookLogin])?;
+    let mut login = parse(&whole_body(body)?)?;
     login.correlation_id = Some(id);
     let answer = service.logins.answer(login).await.map_err(|error| match error {
         LoginError::Unknown => Problem::new(StatusCode::NOT_FOUND, error.to_string()).field("sub"),

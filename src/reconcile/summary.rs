@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use entitled_model::observation::{AskedUser, Observation, Verdict};
+use entitled_model::observation::{AskedUser, Observation};
 use entitled_model::plan::{KeepReason, Plan};
 use entitled_model::{ErrorClass, Failure, GroupId, Instant, Outcome, Position, SourceName, UserId};
 
 use super::{Run, Scope};
-use crate::store::RunRecord;
+use crate::store::{Applied, RunRecord};
 
 /// The most entries of one list; the counts beside it are always whole.
 pub const LIST_MAX: usize = 10_000;
@@ -171,6 +171,7 @@ impl SourceRun {
             run_id: run.run_id,
             source: self.source.clone(),
             trigger: run.trigger,
+            breadth: run.scope.breadth(),
             user,
             began_at: self.began_at,
             ended_at,
@@ -277,7 +278,7 @@ fn by_class<'a>(failures: impl Iterator<Item = &'a Failure>) -> BTreeMap<ErrorCl
 pub(super) fn marks<'a>(
     run: &'a Run<'_>,
     observation: &'a Observation,
-) -> Box<dyn Iterator<Item = (Option<UserId>, Instant, Instant, Option<Verdict>)> + Send + 'a> {
+) -> Box<dyn Iterator<Item = Applied> + Send + 'a> {
     match observation {
         Observation::Census { began_at, completed_at, .. } => {
             Box::new(std::iter::once((None, *began_at, *completed_at, None)))

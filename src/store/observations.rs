@@ -130,7 +130,7 @@ impl Store {
     }
 }
 
-/// An observation that is being applied; `None` is the source as a whole.
+/// An observation that is being applied: of whom (`None`: the source as a whole), when it began and ended, its verdict.
 pub type Applied = (Option<UserId>, Instant, Instant, Option<Verdict>);
 
 impl Unit {

@@ -67,6 +67,17 @@ const ENTITLEMENT: [(&str, Field); 6] = [
     ("since_at", Field::Time),
 ];
 
+const RESOURCE: [(&str, Field); 5] = [
+    ("resource_type", Field::Text),
+    ("resource_id", Field::Text),
+    ("attributes", Field::Text),
+    ("since_position", Field::Int),
+    ("since_at", Field::Time),
+];
+
+const REPLACE_RESOURCE: &str = "ON CONFLICT (resource_type, resource_id) DO UPDATE SET
+    attributes = excluded.attributes, since_position = excluded.since_position, since_at = excluded.since_at";
+
 const REPLACE_ENTITLEMENT: &str = "ON CONFLICT (user_id, source, key) DO UPDATE SET
     value = excluded.value, since_position = excluded.since_position, since_at = excluded.since_at";
 
@@ -93,11 +104,18 @@ struct Pending {
     opened_keys: HashSet<Key>,
     /// Each with its last word: a value, or none.
     entitlements: BTreeMap<(UserId, SourceName, String), Option<(String, Since)>>,
+    /// Each with its last attributes.
+    resources: BTreeMap<(String, String), (String, Since)>,
 }
 
 impl Pending {
     fn rows(&self) -> usize {
-        self.users.len() + self.groups.len() + self.opened.len() + self.closed.len() + self.entitlements.len()
+        self.users.len()
+            + self.groups.len()
+            + self.resources.len()
+            + self.opened.len()
+            + self.closed.len()
+            + self.entitlements.len()
     }
 }
 
@@ -150,6 +168,10 @@ impl Projector {
                 RowChange::DeleteEntitlement { user, source, key } => {
                     self.pending.entitlements.insert((user, source.clone(), key.to_owned()), None);
                 }
+                RowChange::PutResource { resource_type, resource_id, attributes } => {
+                    let key = (resource_type.to_owned(), resource_id.to_owned());
+                    self.pending.resources.insert(key, (attributes.text().to_owned(), since));
+                }
                 RowChange::MarkBlocked { group, source, user } => {
                     self.finish(conn).await?;
                     self.mark_blocked(conn, since, group, source, user).await?;
@@ -164,11 +186,17 @@ impl Projector {
 
     /// Writes everything taken so far.
     pub(super) async fn finish(&mut self, conn: &impl ConnectionTrait) -> Result<(), StoreError> {
-        let Pending { users, groups, closed, opened, opened_keys: _, entitlements } = std::mem::take(&mut self.pending);
+        let Pending { users, groups, closed, opened, opened_keys: _, entitlements, resources } =
+            std::mem::take(&mut self.pending);
         self.insert(conn, "user_account", &USER, "", &users).await?;
         self.insert(conn, "user_group", &GROUP, "", &groups).await?;
         self.close(conn, &closed).await?;
         self.insert(conn, "membership", &MEMBERSHIP, "", &opened).await?;
+        let resource = |((kind, id), (attributes, since)): ((String, String), (String, Since))| {
+            json!([kind, id, attributes, since.position, time(since.at)])
+        };
+        let resources: Vec<Json> = resources.into_iter().map(resource).collect();
+        self.insert(conn, "resource", &RESOURCE, REPLACE_RESOURCE, &resources).await?;
         let (mut put, mut deleted) = (Vec::new(), Vec::new());
         for ((user, source, key), word) in entitlements {
             match word {

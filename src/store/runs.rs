@@ -4,12 +4,27 @@ use std::collections::BTreeMap;
 
 use entitled_entity::run;
 use entitled_model::{ErrorClass, Instant, Outcome, Position, RunId, SourceName, Trigger, UserId};
-use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryResult,
-};
+use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
 
 use super::error::{Doing, StoreError};
 use super::{Reader, Store, Unit};
+
+/// How much of a source a run was about: a failure of the whole is over when the whole succeeds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Breadth {
+    Users,
+    Whole,
+}
+
+impl Breadth {
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Breadth::Users => "users",
+            Breadth::Whole => "whole",
+        }
+    }
+}
 
 /// One run of one source, ended.
 #[derive(Debug, Clone, PartialEq)]
@@ -17,6 +32,7 @@ pub struct RunRecord {
     pub run_id: RunId,
     pub source: SourceName,
     pub trigger: Trigger,
+    pub breadth: Breadth,
     /// Set when the run asked about this user alone.
     pub user: Option<UserId>,
     pub began_at: Instant,
@@ -51,6 +67,7 @@ fn row(record: &RunRecord) -> run::ActiveModel {
         run_id: Set(record.run_id.0),
         source: Set(record.source.to_string()),
         trigger: Set(record.trigger.to_string()),
+        scope: Set(record.breadth.as_str().to_owned()),
         user_id: Set(record.user.map(|user| user.0)),
         began_at: Set(record.began_at),
         ended_at: Set(record.ended_at),
@@ -80,7 +97,7 @@ impl Unit {
 }
 
 impl Store {
-    /// Records a run that wrote nothing else: it failed, or it was held.
+    /// Records a run that learned nothing, and so has no unit of work.
     ///
     /// # Errors
     /// When the database refuses.
@@ -90,33 +107,66 @@ impl Store {
         Ok(())
     }
 
-    /// For each source, how its last whole run ended and when it last succeeded.
+    /// For each source, how its last run ended and when one last succeeded: of the runs about the whole of it, or, where
+    /// it was never read as a whole, of those about users.
     ///
     /// # Errors
     /// When the database does not answer.
     pub async fn source_runs(&self) -> Result<BTreeMap<String, SourceRuns>, StoreError> {
+        let mut found = self.runs_of(Breadth::Users).await?;
+        found.extend(self.runs_of(Breadth::Whole).await?);
+        Ok(found)
+    }
+
+    async fn runs_of(&self, breadth: Breadth) -> Result<BTreeMap<String, SourceRuns>, StoreError> {
         const DOING: &str = "reading runs";
         let d = self.db.dialect();
         let mut found: BTreeMap<String, SourceRuns> = BTreeMap::new();
         // A user without a claim says nothing about the source.
         let latest = "SELECT r.source, r.ended_at, r.outcome, r.error_class FROM run r
             JOIN (SELECT source, max(ended_at) AS ended_at FROM run
-                  WHERE error_class IS NULL OR error_class <> 'missing_claim' GROUP BY source) l
-              ON l.source = r.source AND l.ended_at = r.ended_at";
-        for row in self.db.query_all_raw(d.statement(latest, [])).await.doing(DOING)? {
+                  WHERE scope = $1 AND (error_class IS NULL OR error_class <> 'missing_claim') GROUP BY source) l
+              ON l.source = r.source AND l.ended_at = r.ended_at
+            WHERE r.scope = $1";
+        let latest = d.statement(latest, [breadth.as_str().into()]);
+        for row in self.db.query_all_raw(latest).await.doing(DOING)? {
             let runs = found.entry(row.try_get_by_index(0).doing(DOING)?).or_default();
             runs.last_ended_at = Some(row.try_get_by_index(1).doing(DOING)?);
             runs.last_outcome = Some(row.try_get_by_index(2).doing(DOING)?);
             runs.last_error_class = row.try_get_by_index(3).doing(DOING)?;
         }
-        // max() over text or timestamptz alike; a run with a part that failed is no success.
-        let success = "SELECT source, max(ended_at) FROM run
-            WHERE outcome IN ('applied', 'unchanged', 'blocked') AND error_class IS NULL GROUP BY source";
-        for row in self.db.query_all_raw(d.statement(success, [])).await.doing(DOING)? {
+        // A run with a part that failed is no success.
+        let success = "SELECT source, max(ended_at) FROM run WHERE scope = $1
+              AND outcome IN ('applied', 'unchanged', 'blocked') AND error_class IS NULL GROUP BY source";
+        let success = d.statement(success, [breadth.as_str().into()]);
+        for row in self.db.query_all_raw(success).await.doing(DOING)? {
             let runs = found.entry(row.try_get_by_index(0).doing(DOING)?).or_default();
-            runs.last_success_at = Some(read_time(&row, 1)?);
+            runs.last_success_at = Some(row.try_get_by_index(1).doing(DOING)?);
         }
         Ok(found)
+    }
+
+    /// Whether a run about the whole of `source` began at `since` or later.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn whole_run_since(&self, source: &SourceName, since: Instant) -> Result<bool, StoreError> {
+        let sql = "SELECT 1 FROM run WHERE source = $1 AND scope = $2 AND ended_at >= $3 AND began_at >= $3 LIMIT 1";
+        let values = [source.as_str().into(), Breadth::Whole.as_str().into(), since.into()];
+        let found = self.db.query_one_raw(self.db.dialect().statement(sql, values)).await;
+        Ok(found.doing("looking for a newer run")?.is_some())
+    }
+
+    /// How many runs are on record.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn run_count(&self) -> Result<u64, StoreError> {
+        const DOING: &str = "counting runs";
+        let row =
+            self.db.query_one_raw(self.db.dialect().statement("SELECT count(*) FROM run", [])).await.doing(DOING)?;
+        let count: i64 = row.map(|row| row.try_get_by_index(0).doing(DOING)).transpose()?.unwrap_or_default();
+        Ok(count.unsigned_abs())
     }
 
     /// Forgets runs without changes that ended before `before`.
@@ -129,20 +179,4 @@ impl Store {
             run::Entity::delete_many().filter(run::Column::EndedAt.lt(before)).filter(run::Column::Position.is_null());
         Ok(old.exec(&self.db).await.doing("forgetting old runs")?.rows_affected)
     }
-
-    /// All records of one run, by source.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn run_count(&self) -> Result<u64, StoreError> {
-        const DOING: &str = "counting runs";
-        let d = self.db.dialect();
-        let row = self.db.query_one_raw(d.statement("SELECT count(*) FROM run", [])).await.doing(DOING)?;
-        let count: i64 = row.map(|row| row.try_get_by_index(0).doing(DOING)).transpose()?.unwrap_or_default();
-        Ok(count.unsigned_abs())
-    }
-}
-
-fn read_time(row: &QueryResult, index: usize) -> Result<Instant, StoreError> {
-    row.try_get_by_index(index).doing("reading an instant")
 }

@@ -78,6 +78,14 @@ impl Dialect {
         }
     }
 
+    /// Whether `text`, in lower case, holds `part`.
+    pub(super) fn mentions(self, text: &str, part: &str) -> String {
+        match self {
+            Dialect::Sqlite => format!("instr(lower({text}), {part}) > 0"),
+            Dialect::Postgres => format!("strpos(lower({text}), {part}) > 0"),
+        }
+    }
+
     /// Inserts the rows of `$1`, field by field into `columns`; `tail` may say what to do about a conflict.
     pub(super) fn insert(self, table: &str, columns: &[(&str, Field)], tail: &str) -> String {
         let names: Vec<&str> = columns.iter().map(|(name, _)| *name).collect();

@@ -50,6 +50,15 @@ fn every_payload_ever_written_is_still_read() {
                 r#"{{"user":"{u}","source":{source},"changes":{{"max_storage":{{"before":null,"after":"5000000000"}}}}}}"#
             ),
         ),
+        (
+            "resource.provisioned",
+            r#"{"resource_type":"maildomain","resource_id":"a.fr","attributes":"{\"siret\":\"21\"}"}"#.to_owned(),
+        ),
+        (
+            "resource.attributes_changed",
+            r#"{"resource_type":"maildomain","resource_id":"a.fr","before":"{}","after":"{\"siret\":\"21\"}"}"#
+                .to_owned(),
+        ),
     ] {
         let event = Event::decode(event_type, 1, &payload).expect("a payload of version 1");
         assert_eq!(event.event_type(), event_type);

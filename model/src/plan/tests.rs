@@ -97,6 +97,26 @@ fn an_absent_facet_leaves_its_groups_alone() {
 }
 
 #[test]
+fn an_entitlement_to_a_resource_that_is_not_provisioned_gives_no_membership() {
+    // D6
+    let facet = Facet { resource_type: "maildomain".into(), permission: "admin".into() };
+    let resource = |id: &str| {
+        let name = GroupName::of_resource(&facet, id).expect("valid");
+        ObservedGroup::Resource { name, facet: facet.clone(), resource_id: id.into() }
+    };
+    let mut asked = asked(1, &[], Coverage::Facets(BTreeSet::from([facet.clone()])));
+    asked.answer.as_mut().expect("answered").groups = BTreeSet::from([resource("a.fr"), resource("b.fr")]);
+    let said = Observation::Users(vec![asked]);
+    let gated = |ids: &[&str]| {
+        let ids = ids.iter().map(|id| (*id).to_owned()).collect();
+        Known { provisioned: BTreeMap::from([("maildomain".to_owned(), ids)]), ..known() }
+    };
+    assert_eq!(planned(&said, &gated(&["a.fr"]), &Stored::default(), &OPEN).new_groups.len(), 1);
+    assert!(planned(&said, &gated(&[]), &Stored::default(), &OPEN).creates.is_empty());
+    assert_eq!(planned(&said, &known(), &Stored::default(), &OPEN).creates.len(), 2, "an ungated type is open");
+}
+
+#[test]
 fn an_incomplete_group_may_grow_and_not_shrink() {
     // G2
     let stored = Stored { pairs: vec![pair(1, 1), pair(2, 1)], ..Stored::default() };

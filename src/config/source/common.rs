@@ -19,6 +19,8 @@ pub struct CommonSource {
     pub timeout: Duration,
     /// How long an answer serves logins without being asked again; zero for no cache. Default: 5 min.
     pub cache_ttl: Duration,
+    /// The age of the last success from which on health says that the source is stale. Default: no such age.
+    pub fresh_within: Option<Duration>,
     /// How often the source may be called.
     pub rate: Rate,
     /// How often a failed call is repeated.
@@ -119,6 +121,7 @@ impl CommonSource {
                 .key("cache_ttl")
                 .duration(Duration::ZERO..=Duration::from_hours(30 * 24))
                 .unwrap_or(Duration::from_mins(5)),
+            fresh_within: section.key("fresh_within").duration(Duration::from_secs(1)..=Duration::from_hours(30 * 24)),
             rate: section.table("rate", Rate::read),
             retry: section.table("retry", Retry::read),
             guard: section.table("guard", Guard::read),
@@ -127,10 +130,11 @@ impl CommonSource {
     }
 
     pub(super) fn show(&self, page: &mut Page) {
-        let Self { schedule, timeout, cache_ttl, rate, retry, guard, body_bytes_max } = self;
+        let Self { schedule, timeout, cache_ttl, fresh_within, rate, retry, guard, body_bytes_max } = self;
         page.put_some("schedule", schedule.as_ref().map(Schedule::as_str));
         page.put("timeout", time(*timeout));
         page.put("cache_ttl", time(*cache_ttl));
+        page.put_some("fresh_within", fresh_within.map(time));
         page.put("rate", rate.shown());
         page.put("retry", retry.shown());
         page.put("guard", guard.shown());
