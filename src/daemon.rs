@@ -50,6 +50,18 @@ pub fn is_missing(config: &Config) -> bool {
     Store::file_of(config.database.url.expose()).is_some_and(|file| !file.exists())
 }
 
+/// Opens the configured store for a command that has nothing to do with an empty one: a missing file is not made.
+///
+/// # Errors
+/// When it is not there, or can't be reached.
+pub async fn open_existing_store(config: &Config, clock: &Clock) -> Result<Store, StoreError> {
+    if is_missing(config) {
+        let place = config.database.redacted();
+        return Err(StoreError::Address(format!("there is no database at {place} yet")));
+    }
+    open_store(config, clock, Access::ReadWrite).await
+}
+
 /// Brings the schema to what this program expects, where it may, and makes the configured sources known.
 ///
 /// # Errors

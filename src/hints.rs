@@ -35,7 +35,6 @@ pub struct Hints {
 
 impl Hints {
     /// Waits for hints about `source`, and refreshes whom they name `settle` after the first of them.
-    #[must_use]
     pub fn follow(
         runner: Runner,
         source: Arc<Source>,

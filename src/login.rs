@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use entitled_model::entitlement::Entitlements;
+use entitled_model::event::Cause;
 use entitled_model::{EmailAddress, Instant, Position, SourceName, Subject, UserId};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
@@ -33,6 +34,8 @@ pub struct Login {
     pub sub: Option<Subject>,
     /// A claim that is null is forgotten.
     pub claims: BTreeMap<String, Value>,
+    /// Who reports it: `key:<name>`.
+    pub actor: String,
     pub correlation_id: Option<String>,
 }
 
@@ -159,6 +162,7 @@ impl Logins {
         let refresh = Refresh {
             runner: self.runner.clone(),
             stop: self.stop.clone(),
+            actor: login.actor.clone(),
             correlation_id: login.correlation_id.clone(),
             identified: identified.clone(),
         };
@@ -210,21 +214,24 @@ fn part(source: &Source, result: Option<Refreshed>, observed: Option<&Observed>,
 struct Refresh {
     runner: Runner,
     stop: CancellationToken,
+    actor: String,
     correlation_id: Option<String>,
     identified: identify::Identified,
 }
 
 impl Refresh {
     async fn all(self, sources: Vec<Arc<Source>>, results: flight::Results) {
-        if let Err(error) =
-            identify::remember(&self.runner.store, &self.identified, self.correlation_id.as_deref()).await
-        {
+        if let Err(error) = identify::remember(&self.runner.store, &self.identified, self.cause()).await {
             tracing::error!(user = %self.identified.user.id, detail = crate::report::chain(&error), "a profile was not stored");
         }
         let asking = sources.iter().zip(&results).map(|(source, result)| async {
             result.send_replace(Some(self.one(source).await));
         });
         futures_util::future::join_all(asking).await;
+    }
+
+    fn cause(&self) -> Cause {
+        identify::cause(&self.actor, self.correlation_id.as_deref())
     }
 
     async fn one(&self, source: &Source) -> Refreshed {
@@ -262,7 +269,7 @@ impl Refresh {
 
 impl Profile {
     fn with(&self, login: &Login) -> (Profile, std::collections::BTreeSet<entitled_model::event::ProfileField>) {
-        let Login { email, sub, claims, correlation_id: _ } = login;
+        let Login { email, sub, claims, actor: _, correlation_id: _ } = login;
         self.after(&ProfileChange { email: email.clone(), sub: sub.clone(), claims: claims.clone() })
     }
 }

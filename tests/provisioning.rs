@@ -95,7 +95,7 @@ on_both_stores! {
         assert!(events_of(&world, "resource.attributes_changed").await.is_empty(), "equal attributes are no event");
         provision(&daemon, &json!({"domains": "commune-a.fr", "custom_attributes": {"siret": "21750002400018"}})).await;
         let changed = events_of(&world, "resource.attributes_changed").await;
-        let payload: Value = serde_json::from_str(&changed[0].recorded.event.payload()).expect("JSON");
+        let payload: Value = serde_json::from_str(&changed[0].recorded.written.payload).expect("JSON");
         assert_eq!(payload["before"], json!(format!("{{\"siret\":\"{SIRET}\"}}")));
         assert_eq!(payload["after"], json!("{\"siret\":\"21750002400018\"}"));
         assert_eq!(list(&daemon, "").await["resources"][0]["attributes"]["siret"], "21750002400018");

@@ -142,6 +142,16 @@ pub struct Recorded {
     /// When it was written.
     pub recorded_at: Instant,
     pub event: Event,
+    pub written: Written,
+}
+
+/// The form in which an event was written. It is what the digest is over, so that an event read into a newer type, years
+/// later, still proves what was written then.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Written {
+    pub schema_version: i32,
+    /// The canonical payload of that version: compact JSON, fields in the order of the type.
+    pub payload: String,
 }
 
 /// The digest of an event and, through the one before, of all before it.
@@ -227,9 +237,13 @@ impl Event {
         }
     }
 
-    /// The payload as it is stored and hashed: compact JSON, fields in the order of the type.
+    /// The form in which it is written today.
     #[must_use]
-    pub fn payload(&self) -> String {
+    pub fn written(&self) -> Written {
+        Written { schema_version: SCHEMA_VERSION, payload: self.payload() }
+    }
+
+    fn payload(&self) -> String {
         let text = match self {
             Event::UserCreated(event) => serde_json::to_string(event),
             Event::UserProfileChanged(event) => serde_json::to_string(event),
@@ -243,11 +257,11 @@ impl Event {
         text.expect("invariant: a payload has string keys and plain values")
     }
 
-    /// Reads a stored payload of any version that was ever written.
+    /// Reads a stored payload of any version that was ever written, and says how that version writes it.
     ///
     /// # Errors
     /// When the type or version is unknown, or the payload does not fit.
-    pub fn decode(event_type: &str, schema_version: i32, payload: &str) -> Result<Self, DecodeError> {
+    pub fn decode(event_type: &str, schema_version: i32, payload: &str) -> Result<(Self, Written), DecodeError> {
         let read = match (event_type, schema_version) {
             ("user.created", 1) => serde_json::from_str(payload).map(Event::UserCreated),
             ("user.profile_changed", 1) => serde_json::from_str(payload).map(Event::UserProfileChanged),
@@ -259,15 +273,18 @@ impl Event {
             ("resource.attributes_changed", 1) => serde_json::from_str(payload).map(Event::ResourceAttributesChanged),
             _ => return Err(DecodeError::Unknown { event_type: event_type.to_owned(), schema_version }),
         };
-        read.map_err(|source| DecodeError::Payload { event_type: event_type.to_owned(), source })
+        let event: Event = read.map_err(|source| DecodeError::Payload { event_type: event_type.to_owned(), source })?;
+        // Version 1 is today's. An older version's payload is written by its own type, before it becomes today's event.
+        let written = event.written();
+        Ok((event, written))
     }
 }
 
 impl Recorded {
-    /// The digest of this event after `previous`: over the typed event, not over stored bytes, which a database may rewrite.
+    /// The digest of this event after `previous`: over its canonical form, not over stored bytes, which a database may rewrite.
     #[must_use]
     pub fn digest(&self, previous: &Digest) -> Digest {
-        let Recorded { position, event_id, cause, occurred_at, recorded_at, event } = self;
+        let Recorded { position, event_id, cause, occurred_at, recorded_at, event, written } = self;
         let Cause { actor, source, run_id, correlation_id, causation_id } = cause;
         let mut digest = Sha256::new();
         digest.update(previous);
@@ -278,7 +295,7 @@ impl Recorded {
         field(&position.to_string());
         field(&event_id.to_string());
         field(event.event_type());
-        field(&SCHEMA_VERSION.to_string());
+        field(&written.schema_version.to_string());
         field(actor);
         field(source.as_ref().map_or("", SourceName::as_str));
         field(&run_id.map(|id| id.to_string()).unwrap_or_default());
@@ -286,7 +303,7 @@ impl Recorded {
         field(&causation_id.map(|id| id.to_string()).unwrap_or_default());
         field(&instant::written(*occurred_at));
         field(&instant::written(*recorded_at));
-        field(&event.payload());
+        field(&written.payload);
         digest.finalize().into()
     }
 }

@@ -72,7 +72,7 @@ impl From<StoreError> for CliError {
     fn from(error: StoreError) -> Self {
         let code = match &error {
             StoreError::Address(_) | StoreError::Schema(_) => 2,
-            StoreError::Database { .. } | StoreError::Damaged { .. } => 1,
+            StoreError::Database { .. } | StoreError::Unreachable { .. } | StoreError::Damaged { .. } => 1,
         };
         Self { code, error: error.into(), help: None }
     }

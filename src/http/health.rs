@@ -77,8 +77,13 @@ pub(super) async fn ready(State(service): State<Service>) -> Result<Json<AliveVi
     if schema.status == "ok" {
         return Ok(Json(AliveView { status: "ok" }));
     }
-    let current = schema.current.as_deref().unwrap_or("none");
-    let detail = format!("the database schema is {}: current {current}, expected {}", schema.status, schema.expected);
+    let detail = match (schema.status, &schema.current) {
+        ("unreachable", _) => "the database does not answer".to_owned(),
+        (_, current) => {
+            let current = current.as_deref().unwrap_or("empty");
+            format!("the database schema is not the expected one: current {current}, expected {}", schema.expected)
+        }
+    };
     Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail))
 }
 

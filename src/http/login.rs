@@ -108,8 +108,10 @@ pub(super) async fn login(
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Json<LoginView>, Problem> {
-    service.keys.authenticate(&headers)?.require(&[Scope::HookLogin])?;
+    let caller = service.keys.authenticate(&headers)?;
+    caller.require(&[Scope::HookLogin])?;
     let mut login = parse(&whole_body(body)?)?;
+    login.actor = format!("key:{}", caller.name());
     login.correlation_id = Some(id);
     let answer = service.logins.answer(login).await.map_err(|error| match error {
         LoginError::Unknown => Problem::new(StatusCode::NOT_FOUND, error.to_string()).field("sub"),
@@ -146,7 +148,7 @@ fn parse(body: &[u8]) -> Result<Login, Problem> {
     if claims.iter().any(|(name, value)| name.contains('\0') || has_nul(value)) {
         return Err(unprocessable("claims", &"claims must be free of NUL characters"));
     }
-    Ok(Login { email, sub, claims, correlation_id: None })
+    Ok(Login { email, sub, claims, ..Login::default() })
 }
 
 /// PostgreSQL's text can't hold a NUL.

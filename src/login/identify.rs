@@ -76,18 +76,15 @@ async fn create(store: &Store, login: &Login) -> Result<UserRecord, LoginError> 
     let id = UserId(store.clock().new_id());
     let at = unit.at();
     unit.create_profiles(&[(id, email.clone())]).await?;
-    unit.record(&cause(login.correlation_id.as_deref()), at, vec![Event::users_created(vec![id])]).await?;
+    unit.record(&cause(&login.actor, login.correlation_id.as_deref()), at, vec![Event::users_created(vec![id])])
+        .await?;
     unit.commit().await?;
     let profile = Profile { email: Some(email.clone()), ..Profile::default() };
     Ok(UserRecord { id, status: "active".to_owned(), profile })
 }
 
 /// Stores what the login said about the user, with the event that tells which parts changed.
-pub(super) async fn remember(
-    store: &Store,
-    identified: &Identified,
-    correlation_id: Option<&str>,
-) -> Result<(), StoreError> {
+pub(super) async fn remember(store: &Store, identified: &Identified, cause: Cause) -> Result<(), StoreError> {
     let Identified { user, profile, changed } = identified;
     if changed.is_empty() {
         return Ok(());
@@ -101,11 +98,11 @@ pub(super) async fn remember(
     let at = unit.at();
     unit.update_profile(user, profile).await?;
     let event = Event::UserProfileChanged(UserProfileChanged { user: user.id, fields: changed.clone() });
-    unit.record(&cause(correlation_id), at, vec![event]).await?;
+    unit.record(&cause, at, vec![event]).await?;
     unit.commit().await?;
     Ok(())
 }
 
-fn cause(correlation_id: Option<&str>) -> Cause {
-    Cause { actor: "login".to_owned(), correlation_id: correlation_id.map(str::to_owned), ..Cause::default() }
+pub(super) fn cause(actor: &str, correlation_id: Option<&str>) -> Cause {
+    Cause { actor: actor.to_owned(), correlation_id: correlation_id.map(str::to_owned), ..Cause::default() }
 }

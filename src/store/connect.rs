@@ -14,6 +14,7 @@ use crate::clock::Clock;
 const SQLITE_BUSY_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long is waited before a SQLite file that was busy is opened again.
 const SQLITE_BUSY_PAUSE: Duration = Duration::from_millis(20);
+const POSTGRES_PORT: u16 = 5432;
 /// How long a PostgreSQL statement waits for another replica's lock.
 const POSTGRES_LOCK_TIMEOUT_MS: u64 = 60_000;
 
@@ -64,7 +65,12 @@ impl Store {
         match Database::of_url(url)? {
             Database::Postgres => {
                 let options = postgres_options(url, access);
-                Self::connect(options, connections_max, connect_timeout, clock).await
+                let opened = Self::connect(options, connections_max, connect_timeout, clock).await;
+                match opened {
+                    Ok(store) => Ok(store),
+                    // The pool tells only that its time is over.
+                    Err(error) => Err(unreachable(url, connect_timeout).await.unwrap_or(error)),
+                }
             }
             Database::Sqlite => Self::open_sqlite(url, connections_max, connect_timeout, access, clock).await,
         }
@@ -88,12 +94,16 @@ impl Store {
         if missing && (file.is_none() || access == Access::ReadOnly) {
             let store = Self::connect(sqlite_options("sqlite::memory:", false), 1, connect_timeout, clock).await?;
             schema::up(&store).await?;
+            store.seed_system_groups().await?;
             return Ok(store);
         }
         if let Some(parent) = file.as_deref().and_then(Path::parent).filter(|parent| !parent.as_os_str().is_empty())
             && !parent.is_dir()
         {
             return Err(StoreError::Address(format!("the folder {} does not exist", parent.display())));
+        }
+        if let Some(file) = file.filter(|_| missing) {
+            create_private(&file)?;
         }
         let address = if url.contains('?') { url.to_owned() } else { format!("{url}?mode=rwc") };
         let options = sqlite_options(&address, access == Access::ReadOnly);
@@ -121,6 +131,30 @@ impl Store {
             .sqlx_logging(false);
         let db = sea_orm::Database::connect(options).await.doing("opening the store")?;
         Ok(Store { db, clock, writer: Arc::default() })
+    }
+}
+
+/// Why nothing answers at the server's address; none when something does, or the address names no host.
+async fn unreachable(url: &str, timeout: Duration) -> Option<StoreError> {
+    let url = url::Url::parse(url).ok()?;
+    let address = format!("{}:{}", url.host_str()?, url.port().unwrap_or(POSTGRES_PORT));
+    let tried = tokio::time::timeout(timeout, tokio::net::TcpStream::connect(&address)).await;
+    let source = match tried {
+        Ok(Ok(_)) => return None,
+        Ok(Err(error)) => error,
+        Err(_) => std::io::ErrorKind::TimedOut.into(),
+    };
+    Some(StoreError::Unreachable { address, source })
+}
+
+/// Makes an empty file that nobody else may read, whatever the umask says: people's addresses will stand in it.
+fn create_private(file: &Path) -> Result<(), StoreError> {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    match std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(file) {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
+            Err(StoreError::Address(format!("{} can't be made: {error}", file.display())))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -7,6 +7,8 @@ use sea_orm::DbErr;
 pub enum StoreError {
     #[error("{doing} failed")]
     Database { doing: &'static str, source: DbErr },
+    #[error("PostgreSQL can't be reached at {address}")]
+    Unreachable { address: String, source: std::io::Error },
     /// The rows are not what the log says they must be: `entitled verify` tells more, `entitled rebuild` mends it.
     #[error("the store is damaged: {what}")]
     Damaged { what: String },

@@ -39,7 +39,7 @@ pub(super) async fn page(
 }
 
 fn stored(row: event::Model) -> Result<StoredEvent, DecodeError> {
-    let event = Event::decode(&row.event_type, row.schema_version, &row.payload)?;
+    let (event, written) = Event::decode(&row.event_type, row.schema_version, &row.payload)?;
     let cause = Cause {
         actor: row.actor,
         source: row.source.map(SourceName::stored),
@@ -49,10 +49,10 @@ fn stored(row: event::Model) -> Result<StoredEvent, DecodeError> {
     };
     let (occurred_at, recorded_at) = (row.occurred_at, row.recorded_at);
     let (position, event_id) = (Position(row.position), EventId(row.event_id));
-    let recorded = Recorded { position, event_id, cause, occurred_at, recorded_at, event };
+    let recorded = Recorded { position, event_id, cause, occurred_at, recorded_at, event, written };
     let (category, id) = recorded.event.stream();
     let as_written =
-        recorded.event.payload() == row.payload && (category, &id) == (row.stream_category.as_str(), &row.stream_id);
+        recorded.written.payload == row.payload && (category, &id) == (row.stream_category.as_str(), &row.stream_id);
     // A digest of another length can't be right; the nil one never matches.
     Ok(StoredEvent { recorded, digest: row.digest.try_into().unwrap_or_default(), as_written })
 }

@@ -113,7 +113,15 @@ impl Unit {
     fn place(&mut self, cause: &Cause, occurred_at: Instant, event: Event) -> Recorded {
         self.head = Position(self.head.0 + 1);
         let event_id = EventId(self.clock.new_id());
-        Recorded { position: self.head, event_id, cause: cause.clone(), occurred_at, recorded_at: self.at, event }
+        Recorded {
+            position: self.head,
+            event_id,
+            cause: cause.clone(),
+            occurred_at,
+            recorded_at: self.at,
+            written: event.written(),
+            event,
+        }
     }
 
     async fn insert(&mut self, recorded: &[Recorded]) -> Result<(), StoreError> {
@@ -144,7 +152,7 @@ impl Unit {
 }
 
 fn row(recorded: &Recorded, digest: &Digest) -> event_table::ActiveModel {
-    let Recorded { position, event_id, cause, occurred_at, recorded_at, event } = recorded;
+    let Recorded { position, event_id, cause, occurred_at, recorded_at, event, written } = recorded;
     let Cause { actor, source, run_id, correlation_id, causation_id } = cause;
     let (stream_category, stream_id) = event.stream();
     event_table::ActiveModel {
@@ -153,8 +161,8 @@ fn row(recorded: &Recorded, digest: &Digest) -> event_table::ActiveModel {
         stream_category: Set(stream_category.to_owned()),
         stream_id: Set(stream_id),
         event_type: Set(event.event_type().to_owned()),
-        schema_version: Set(entitled_model::event::SCHEMA_VERSION),
-        payload: Set(event.payload()),
+        schema_version: Set(written.schema_version),
+        payload: Set(written.payload.clone()),
         actor: Set(actor.clone()),
         source: Set(source.as_ref().map(ToString::to_string)),
         run_id: Set(run_id.map(|id| id.0)),

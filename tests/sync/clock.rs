@@ -1,5 +1,6 @@
 //! A clock that moves backwards confuses nothing.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::on_both_stores;
@@ -30,7 +31,7 @@ async fn run_at(world: &World, now: Instant) -> SourceRun {
         progress: &Silent,
         stop: CancellationToken::new(),
     };
-    let ended = Reconciler::new(store.clone()).run(&run).await.expect("no error");
+    let ended = Reconciler::new(store.clone(), Arc::default()).run(&run).await.expect("no error");
     store.close().await.expect("closed");
     ended
 }

@@ -1,6 +1,7 @@
 //! Several processes at once: the newest observation wins, and a whole source is read by one at a time.
 
 use std::process::Stdio;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::on_both_stores;
@@ -162,7 +163,7 @@ on_both_stores! {
             progress: &Silent,
             stop: CancellationToken::new(),
         };
-        let reconciler = Reconciler::new(store.clone());
+        let reconciler = Reconciler::new(store.clone(), Arc::default());
         let mut waiting = Box::pin(reconciler.run(&run));
         let early = tokio::time::timeout(WATCHED, &mut waiting).await;
         assert!(early.is_err(), "it waits for the head of the log: {early:?}");

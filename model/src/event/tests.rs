@@ -5,6 +5,7 @@ use super::*;
 
 fn recorded(event: Event) -> Recorded {
     let at = DateTime::from_timestamp_micros(1_790_000_000_000_001).expect("in range");
+    let written = event.written();
     Recorded {
         position: Position(7),
         event_id: EventId(Uuid::from_u128(9)),
@@ -12,6 +13,7 @@ fn recorded(event: Event) -> Recorded {
         occurred_at: at,
         recorded_at: at,
         event,
+        written,
     }
 }
 
@@ -60,9 +62,9 @@ fn every_payload_ever_written_is_still_read() {
                 .to_owned(),
         ),
     ] {
-        let event = Event::decode(event_type, 1, &payload).expect("a payload of version 1");
+        let (event, written) = Event::decode(event_type, 1, &payload).expect("a payload of version 1");
         assert_eq!(event.event_type(), event_type);
-        assert_eq!(event.payload(), payload, "the canonical form of version 1 never changes");
+        assert_eq!(written, Written { schema_version: 1, payload }, "the canonical form of version 1 never changes");
     }
 }
 
@@ -84,7 +86,8 @@ fn the_digest_covers_every_field_and_what_came_before() {
         Recorded { event_id: EventId(Uuid::from_u128(10)), ..plain.clone() },
         Recorded { occurred_at: plain.occurred_at + chrono::TimeDelta::microseconds(1), ..plain.clone() },
         Recorded { recorded_at: plain.recorded_at + chrono::TimeDelta::microseconds(1), ..plain.clone() },
-        Recorded { event: Event::users_created(vec![user(2)]), ..plain.clone() },
+        recorded(Event::users_created(vec![user(2)])),
+        Recorded { written: Written { schema_version: 2, ..plain.written.clone() }, ..plain.clone() },
         Recorded { cause: Cause { actor: "operator".into(), ..Cause::default() }, ..plain.clone() },
         Recorded { cause: Cause { source: Some(SourceName::stored("a".into())), ..Cause::default() }, ..plain.clone() },
         Recorded { cause: Cause { run_id: Some(RunId(Uuid::nil())), ..Cause::default() }, ..plain.clone() },
