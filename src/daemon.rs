@@ -56,8 +56,7 @@ pub fn is_missing(config: &Config) -> bool {
 /// When it is not there, or can't be reached.
 pub async fn open_existing_store(config: &Config, clock: &Clock) -> Result<Store, StoreError> {
     if is_missing(config) {
-        let place = config.database.redacted();
-        return Err(StoreError::Address(format!("there is no database at {place} yet")));
+        return Err(StoreError::Missing { address: config.database.redacted() });
     }
     open_store(config, clock, Access::ReadWrite).await
 }

@@ -14,6 +14,18 @@ use crate::metrics::Metrics;
 use crate::reconcile::{Failed, SourceRun};
 use crate::store::Breadth;
 
+/// When and why a run was, beside what it came to.
+#[derive(Debug, Clone, Copy)]
+pub struct Occasion {
+    pub run_id: RunId,
+    pub trigger: Trigger,
+    pub breadth: Breadth,
+    /// Whether the source is read by a schedule; a login's success then says nothing about that.
+    pub scheduled: bool,
+    pub took: Duration,
+    pub ended_at: Instant,
+}
+
 /// Tells of runs.
 #[derive(Default)]
 pub struct Reports {
@@ -51,15 +63,8 @@ impl Reports {
     }
 
     /// Tells of a run that ended with an outcome.
-    pub fn run_ended(
-        &self,
-        run_id: RunId,
-        trigger: Trigger,
-        breadth: Breadth,
-        run: &SourceRun,
-        took: Duration,
-        now: Instant,
-    ) {
+    pub fn run_ended(&self, occasion: &Occasion, run: &SourceRun) {
+        let Occasion { run_id, trigger, breadth, scheduled, took, ended_at } = *occasion;
         let SourceRun { source, outcome, error, created_count, removed_count, kept_count, unchanged, .. } = run;
         self.metrics.run_ended(source, trigger, *outcome, took);
         self.metrics.changed(source, "created", *created_count);
@@ -67,8 +72,8 @@ impl Reports {
         self.metrics.changed(source, "kept", *kept_count);
         if let Some(failed) = error {
             self.metrics.source_failed(source, failed.class);
-        } else if breadth == Breadth::Whole && *outcome != Outcome::Held {
-            self.metrics.source_succeeded(source, now);
+        } else if (breadth == Breadth::Whole || !scheduled) && *outcome != Outcome::Held {
+            self.metrics.source_succeeded(source, ended_at);
         }
         let class = error.as_ref().map(|failed| failed.class.as_str());
         let detail = error.as_ref().map(|failed| failed.message.as_str()).or(run.held.as_deref());

@@ -10,7 +10,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::clock::Clock;
 use crate::reconcile::{Asked, Reconciler, Run, RunError, Scope, SourceRun};
-use crate::report::{Reports, chain};
+use crate::report::{Occasion, Reports, chain};
 use crate::source::{Progress, Registry, Silent, Source};
 use crate::store::{Lease, Store};
 
@@ -112,12 +112,17 @@ impl Runner {
         let ended = Reconciler::new(self.store.clone(), Arc::clone(&self.provisioned_types)).run(&run).await;
         let took = clock.monotonic().saturating_sub(began);
         let Order { run_id, trigger, .. } = order;
+        let scheduled = source.settings.schedule.is_some();
+        let (run_id, trigger, ended_at) = (*run_id, *trigger, clock.now());
         match &ended {
-            Ok(ended) => self.reports.run_ended(*run_id, *trigger, breadth, ended, took, clock.now()),
+            Ok(run) => {
+                let occasion = Occasion { run_id, trigger, breadth, scheduled, took, ended_at };
+                self.reports.run_ended(&occasion, run);
+            }
             Err(RunError::Stopped) => {
                 tracing::info!(%run_id, source = %source.name, %trigger, "run interrupted before anything was written");
             }
-            Err(error) => self.reports.run_failed(*run_id, *trigger, &source.name, error, took),
+            Err(error) => self.reports.run_failed(run_id, trigger, &source.name, error, took),
         }
         ended
     }

@@ -70,11 +70,12 @@ impl CliError {
 
 impl From<StoreError> for CliError {
     fn from(error: StoreError) -> Self {
+        let help = matches!(error, StoreError::Missing { .. }).then(|| "serve, sync and migrate up make it".to_owned());
         let code = match &error {
-            StoreError::Address(_) | StoreError::Schema(_) => 2,
+            StoreError::Missing { .. } | StoreError::Address(_) | StoreError::Schema(_) => 2,
             StoreError::Database { .. } | StoreError::Unreachable { .. } | StoreError::Damaged { .. } => 1,
         };
-        Self { code, error: error.into(), help: None }
+        Self { code, error: error.into(), help }
     }
 }
 

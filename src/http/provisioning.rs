@@ -51,6 +51,7 @@ pub(super) struct ProvisioningView {
         (status = 403, description = "The credential lacks the scope", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "No such resource type", body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "The body is too large", body = Problem, content_type = "application/problem+json"),
+        (status = 500, description = "A fault of entitled's own", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub(super) async fn provision(
@@ -152,6 +153,7 @@ struct ResourceView {
         (status = 401, description = "No valid credential", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "The credential lacks the scope", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "No such resource type", body = Problem, content_type = "application/problem+json"),
+        (status = 500, description = "A fault of entitled's own", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub(super) async fn list(

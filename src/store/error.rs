@@ -15,6 +15,8 @@ pub enum StoreError {
     /// The schema is not the one this program expects.
     #[error("{0}")]
     Schema(String),
+    #[error("there is no database at {address} yet")]
+    Missing { address: String },
     #[error("the database address is unusable: {0}")]
     Address(String),
 }

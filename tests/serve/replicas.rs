@@ -22,7 +22,7 @@ fn polled(world: &mut World) {
 }
 
 fn elsewhere(line: &Value) -> bool {
-    line["message"] == "another process is reading it: skipped"
+    line["message"] == "another process reads it, or has: skipped"
 }
 
 /// `true` when the run was given up, and not because a source failed.

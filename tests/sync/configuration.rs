@@ -163,7 +163,7 @@ on_both_stores! {
         for (url, code, piece) in [
             ("mysql://localhost/x", 2, "database.url"),
             ("sqlite:///no/such/folder/entitled.db", 2, "/no/such/folder"),
-            ("postgres://nobody@127.0.0.1:1/x", 1, "store"),
+            ("postgres://nobody@127.0.0.1:1/x", 1, "PostgreSQL can't be reached at 127.0.0.1:1"),
         ] {
             world.environment.push(("ENTITLED_DATABASE__URL".into(), url.into()));
             world.environment.push(("ENTITLED_DATABASE__CONNECT_TIMEOUT".into(), "300ms".into()));

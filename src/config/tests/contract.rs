@@ -110,7 +110,7 @@ fn every_example_of_the_reference_is_valid_and_says_the_default() {
     assert_eq!(config.sources.len(), 3);
     let least = Deployment::of(SOURCE).with("DC_TOKEN", "t").load().unwrap();
     let mut common = source_of(&config, "deploycenter").common.clone();
-    assert!(common.schedule.take().is_some());
+    assert!(common.schedule.take().is_some() && common.fresh_within.take().is_some());
     assert_eq!(common, source_of(&least.config, "dc").common);
 }
 
@@ -149,9 +149,9 @@ fn uncommented_reference() -> Deployment {
         .with("DEPLOYCENTER_TOKEN", "dc-s3cret")
         .with("ENTITLED_SENTRY_DSN", "https://public@sentry.example/7");
     let key = deployment.write("key.json", KEY_JSON);
-    let local = deployment.write("local.json", "{}");
+    let local = deployment.write("local.toml", "[users]\n");
     let text =
-        text.replace("\"/run/secrets/google.json\"", &quoted(&key)).replace("\"config/local.json\"", &quoted(&local));
+        text.replace("\"/run/secrets/google.json\"", &quoted(&key)).replace("\"config/local.toml\"", &quoted(&local));
     deployment.write("config.toml", &text);
     deployment
 }
