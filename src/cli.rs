@@ -108,9 +108,10 @@ pub fn main() -> ExitCode {
     let ended = runtime.block_on(run(cli));
     // What is still running was given its grace; it is not waited for.
     runtime.shutdown_background();
-    match ended {
-        Ok(exit) => exit.into(),
-        Err(error) => error.print(),
+    match (ended, say::fault()) {
+        (Ok(exit), None) => exit.into(),
+        (Ok(_), Some(fault)) => CliError::internal("the answer can't be written to stdout", fault).print(),
+        (Err(error), _) => error.print(),
     }
 }
 

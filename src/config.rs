@@ -1,6 +1,6 @@
 //! The configuration: one TOML file, overlaid by the environment, read into values that are valid by construction.
 //!
-//! May import: std, toml, url, cron, chrono (no clock), secrecy, serde_json. It reads files (the configuration,
+//! May import: the model, std, toml, url, cron, chrono (no clock), secrecy, serde_json. It reads files (the configuration,
 //! secrets, key files) and never the process's environment, the clock or the network: the environment is a parameter.
 //!
 //! Invariant: [`load`] returns either a whole, valid [`Config`] or every problem at once, each with its file and line
@@ -34,6 +34,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use entitled_model::SourceName;
+
 pub use choice::Choice;
 pub use database::DatabaseConfig;
 pub use history::HistoryConfig;
@@ -44,12 +46,10 @@ pub use problem::{ConfigError, Place, Problem};
 pub use scheduler::SchedulerConfig;
 pub use secret::{Secret, SecretOrigin};
 pub use sentry::SentryConfig;
-pub use source::common::{CommonSource, Guard, Rate, Retry, Schedule};
+pub use source::common::{CommonSource, Rate, Retry, Schedule};
 pub use source::deploycenter::{DeployCenterConfig, Fallback, QueryMethod};
 pub use source::google_workspace::{Directory, GoogleCredentials, GoogleWorkspaceConfig, Nested, ServiceAccountKey};
 pub use source::local::LocalConfig;
-pub use source::map::MapRule;
-pub use source::name::{SourceName, SourceNameError};
 pub use source::{SourceConfig, SourceKind};
 
 use reader::{Context, Section};

@@ -54,11 +54,11 @@ pub fn is_missing(config: &Config) -> bool {
 ///
 /// # Errors
 /// When it is not there, or can't be reached.
-pub async fn open_existing_store(config: &Config, clock: &Clock) -> Result<Store, StoreError> {
+pub async fn open_existing_store(config: &Config, clock: &Clock, access: Access) -> Result<Store, StoreError> {
     if is_missing(config) {
         return Err(StoreError::Missing { address: config.database.redacted() });
     }
-    open_store(config, clock, Access::ReadWrite).await
+    open_store(config, clock, access).await
 }
 
 /// Brings the schema to what this program expects, where it may, and makes the configured sources known.
@@ -78,9 +78,7 @@ pub async fn prepare_store(store: &Store, config: &Config) -> Result<(), StartEr
     }
     require_schema(store).await?;
     store.seed_system_groups().await?;
-    let names: Result<Vec<_>, _> =
-        config.sources.keys().map(|name| entitled_model::SourceName::configured(name.as_str())).collect();
-    store.register_sources(names.unwrap_or_default()).await?;
+    store.register_sources(config.sources.keys().cloned()).await?;
     Ok(())
 }
 

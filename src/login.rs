@@ -21,7 +21,7 @@ use tokio_util::task::TaskTracker;
 pub use decision::Decision;
 pub use flight::Refreshed;
 
-use crate::reconcile::Asked;
+use crate::reconcile::{Asked, RunError};
 use crate::runner::Runner;
 use crate::source::{Person, Source};
 use crate::store::{MembershipRow, Observed, Profile, ProfileChange, StoreError};
@@ -248,6 +248,7 @@ impl Refresh {
         (person.email, person.sub, person.claims) = (email, sub, claims);
         match self.runner.users(source, vec![Asked { person, newcomer: false }], &order).await {
             Ok(run) => Refreshed::of(&run),
+            Err(RunError::Stopped) => Refreshed::interrupted(),
             Err(error) => Refreshed::failed("internal", &error),
         }
     }

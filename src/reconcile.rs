@@ -122,9 +122,9 @@ impl Reconciler {
             (Ok(observation), began_at) => (observation, began_at),
             (Err(failure), began_at) => return Ok(SourceRun::unavailable(run, began_at, failure)),
         };
-        let Prepared { plan, listed, .. } = self.prepare(self.store.reader(), run, &mut observation).await?;
+        let Prepared { plan, .. } = self.prepare(self.store.reader(), run, &mut observation).await?;
         let names = self.group_names(self.store.reader(), &plan).await?;
-        Ok(SourceRun::of_plan(run, &observation, &plan, &listed, began_at, &names).naming_newcomers(&plan))
+        Ok(SourceRun::of_plan(run, &observation, &plan, began_at, &names).naming_newcomers(&plan))
     }
 
     async fn observed(
@@ -176,7 +176,7 @@ impl Reconciler {
         {
             prepared = self.prepare(unit.reader(), run, observation).await?;
         }
-        let Prepared { plan, listed, superseded, .. } = prepared;
+        let Prepared { plan, superseded, .. } = prepared;
         if plan.held.is_none() {
             unit.create_profiles(&plan.new_users).await?;
             unit.record(&cause(run), observed_at(observation, began_at), plan.events()).await?;
@@ -186,7 +186,7 @@ impl Reconciler {
             }
         }
         let names = self.group_names(unit.reader(), &plan).await?;
-        let mut ended = SourceRun::of_plan(run, observation, &plan, &listed, began_at, &names);
+        let mut ended = SourceRun::of_plan(run, observation, &plan, began_at, &names);
         ended.position = (plan.held.is_none() && !plan.is_quiet()).then(|| unit.head());
         unit.record_run(&ended.record(run, self.store.clock().now())).await?;
         unit.commit().await?;

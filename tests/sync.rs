@@ -30,6 +30,8 @@ mod guard;
 mod log;
 #[path = "sync/migration.rs"]
 mod migration;
+#[path = "sync/oddities.rs"]
+mod oddities;
 #[path = "sync/output.rs"]
 mod output;
 #[path = "sync/ownership.rs"]

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use uuid::Uuid;
 
-use crate::entitlement::Entitlements;
+use crate::entitlement::{EntitlementKey, Entitlements};
 use crate::identity::{EmailAddress, EmailKey, Facet, GroupId, UserId};
 use crate::observation::{AskedUser, Census, Coverage, ErrorClass, Observation, ObservedGroup};
 
@@ -45,6 +45,8 @@ pub struct Desired {
     pub new_users: Vec<(UserId, EmailAddress)>,
     pub new_groups: Vec<(GroupId, ObservedGroup)>,
     pub entitlements: BTreeMap<UserId, Entitlements>,
+    /// What each answer said nothing about, though it might have.
+    pub unsaid: BTreeMap<UserId, BTreeSet<EntitlementKey>>,
     pub conclusion: Conclusion,
 }
 
@@ -118,6 +120,7 @@ fn of_users(asked: &[AskedUser], known: &Known, new_id: &mut dyn FnMut() -> Uuid
                 desired.pairs.extend(effective.map(|group| (groups.id(group), asked.user)));
                 if let Some(entitlements) = &answer.entitlements {
                     desired.entitlements.insert(asked.user, entitlements.clone());
+                    desired.unsaid.insert(asked.user, answer.unsaid.clone());
                 }
                 Ok(answer.coverage.clone())
             }

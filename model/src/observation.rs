@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::entitlement::Entitlements;
+use crate::entitlement::{EntitlementKey, Entitlements};
 use crate::identity::{EmailAddress, Facet, GroupId, GroupName, UserId};
 
 /// An answer: known (perhaps to be empty), or given without a word about what was asked.
@@ -164,6 +164,8 @@ pub struct UserAnswer {
     pub coverage: Coverage,
     /// `None` from a source that states no entitlements.
     pub entitlements: Option<Entitlements>,
+    /// Mapped entitlements of which the answer said nothing: what is stored of them stays.
+    pub unsaid: BTreeSet<EntitlementKey>,
     /// Whether the source knows such a user; one that it does not know has no groups there, and is never created for it.
     pub present: bool,
     /// Set when the answer itself asks to deny a login.

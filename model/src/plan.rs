@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sha2::{Digest, Sha256};
 
-use crate::desired::{Desired, Pair, Unlisted};
+use crate::desired::{Conclusion, Desired, Pair, Unlisted};
 use crate::diff::diff;
 use crate::entitlement::Entitlements;
 use crate::event::{EntitlementChange, Event, RemovalBlocked};
@@ -94,7 +94,10 @@ pub struct Plan {
     /// Kept for the first time: these are told by an event.
     pub newly_blocked: Vec<Pair>,
     pub entitlements: BTreeMap<UserId, BTreeMap<String, EntitlementChange>>,
+    /// Stored memberships that stay, the source having said so or nothing against it.
     pub unchanged: u64,
+    /// The same for each user, of a run about some users.
+    pub unchanged_of: BTreeMap<UserId, u64>,
     pub held: Option<Held>,
 }
 
@@ -102,6 +105,7 @@ pub struct Plan {
 #[must_use]
 pub fn plan(source: &SourceName, desired: Desired, stored: &Stored, guard: &Guard) -> Plan {
     let found = diff(&desired.pairs, &stored.pairs);
+    let alone = matches!(desired.conclusion, Conclusion::Users(_));
     let mut removes = Vec::new();
     let mut kept = Vec::new();
     for pair in found.unlisted {
@@ -115,17 +119,24 @@ pub fn plan(source: &SourceName, desired: Desired, stored: &Stored, guard: &Guar
     removes.retain(|pair| Some(*pair) != last);
     kept.extend(last.map(|pair| (pair, KeepReason::LastAdministrator)));
     kept.sort_unstable();
+    let stays =
+        |pair: &&Pair| removes.binary_search(pair).is_err() && kept.binary_search_by_key(*pair, |(of, _)| *of).is_err();
+    let mut unchanged_of = BTreeMap::new();
+    for (_, user) in stored.pairs.iter().filter(stays).filter(|_| alone) {
+        *unchanged_of.entry(*user).or_default() += 1;
+    }
     Plan {
         source: source.clone(),
         new_users: desired.new_users,
         new_groups: desired.new_groups,
         held: beyond(guard, removes.len() as u64, stored.pairs.len() as u64),
         newly_blocked: last.into_iter().filter(|pair| !stored.told_blocked.contains(pair)).collect(),
-        entitlements: entitlement_changes(desired.entitlements, &stored.entitlements),
+        entitlements: entitlement_changes(desired.entitlements, &desired.unsaid, &stored.entitlements),
+        unchanged: (stored.pairs.len() - removes.len() - kept.len()) as u64,
+        unchanged_of,
         creates: found.missing,
         removes,
         kept,
-        unchanged: found.unchanged,
     }
 }
 
@@ -157,6 +168,7 @@ fn beyond(guard: &Guard, asked: u64, of: u64) -> Option<Held> {
 
 fn entitlement_changes(
     desired: BTreeMap<UserId, Entitlements>,
+    unsaid: &BTreeMap<UserId, BTreeSet<String>>,
     stored: &BTreeMap<UserId, Entitlements>,
 ) -> BTreeMap<UserId, BTreeMap<String, EntitlementChange>> {
     let none = Entitlements::new();
@@ -164,7 +176,8 @@ fn entitlement_changes(
     for (user, wanted) in desired {
         let have = stored.get(&user).unwrap_or(&none);
         let keys: BTreeSet<_> = wanted.keys().chain(have.keys()).collect();
-        let changed = keys.into_iter().filter(|key| wanted.get(*key) != have.get(*key));
+        let said = |key: &&String| unsaid.get(&user).is_none_or(|unsaid| !unsaid.contains(*key));
+        let changed = keys.into_iter().filter(said).filter(|key| wanted.get(*key) != have.get(*key));
         let changed: BTreeMap<_, _> = changed
             .map(|key| {
                 (key.clone(), EntitlementChange { before: have.get(key).cloned(), after: wanted.get(key).cloned() })
@@ -191,6 +204,7 @@ impl Plan {
             newly_blocked,
             entitlements,
             unchanged: _,
+            unchanged_of: _,
             held: _,
         } = self;
         new_users.is_empty()

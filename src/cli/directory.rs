@@ -83,7 +83,7 @@ pub async fn group(group: Group, config: &Config, clock: &Clock) -> Result<Exit,
 }
 
 async fn open(config: &Config, clock: &Clock) -> Result<Store, CliError> {
-    let store = daemon::open_store(config, clock, Access::ReadOnly).await?;
+    let store = daemon::open_existing_store(config, clock, Access::ReadOnly).await?;
     daemon::require_schema(&store).await?;
     Ok(store)
 }

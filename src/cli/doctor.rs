@@ -37,9 +37,13 @@ pub async fn run(config: &Config, clock: &Clock) -> Result<Exit, CliError> {
             told("schema", schema(&store).await);
         }
     }
-    let registry = Registry::build(config, clock).map_err(daemon::StartError::from)?;
-    for source in registry.iter() {
-        told(&format!("source {}", source.name), ask(source, clock).await);
+    match Registry::build(config, clock) {
+        Err(error) => told("sources", Err((chain(&error), "see the setting that is named"))),
+        Ok(registry) => {
+            for source in registry.iter() {
+                told(&format!("source {}", source.name), ask(source, clock).await);
+            }
+        }
     }
     Ok(if well { Exit::Done } else { Exit::Unwell })
 }

@@ -5,10 +5,11 @@ use super::{CliError, Exit};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::daemon;
+use crate::store::Access;
 
 /// Exits 0 when the log is whole and the tables are what it says, 1 when not.
 pub async fn verify(config: &Config, clock: &Clock) -> Result<Exit, CliError> {
-    let store = daemon::open_existing_store(config, clock).await?;
+    let store = daemon::open_existing_store(config, clock, Access::ReadWrite).await?;
     daemon::require_schema(&store).await?;
     let proof = store.verify().await?;
     store.close().await?;
@@ -24,7 +25,7 @@ pub async fn verify(config: &Config, clock: &Clock) -> Result<Exit, CliError> {
 }
 
 pub async fn rebuild(config: &Config, clock: &Clock) -> Result<Exit, CliError> {
-    let store = daemon::open_existing_store(config, clock).await?;
+    let store = daemon::open_existing_store(config, clock, Access::ReadWrite).await?;
     daemon::require_schema(&store).await?;
     let proof = store.rebuild().await?;
     store.close().await?;

@@ -1,13 +1,25 @@
-//! Answers on stdout. A reader that has gone (`entitled user list | head`) is no fault.
+//! Answers on stdout. A reader that has gone (`entitled user list | head`) is no fault; a full disk is.
 
 use std::fmt::Arguments;
-use std::io::Write as _;
+use std::io::{ErrorKind, Write as _};
+use std::sync::{Mutex, PoisonError};
+
+/// The first fault of stdout.
+static FAULT: Mutex<Option<std::io::Error>> = Mutex::new(None);
 
 /// Writes one line to stdout.
 pub fn line(text: Arguments<'_>) {
     let mut out = std::io::stdout().lock();
-    // Nobody is left to be told.
-    let _ = writeln!(out, "{text}");
+    if let Err(error) = writeln!(out, "{text}").and_then(|()| out.flush())
+        && error.kind() != ErrorKind::BrokenPipe
+    {
+        FAULT.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+    }
+}
+
+/// What kept an answer from being written, if anything did.
+pub fn fault() -> Option<std::io::Error> {
+    FAULT.lock().unwrap_or_else(PoisonError::into_inner).take()
 }
 
 /// `println!`, without its panic on a closed pipe.

@@ -4,7 +4,10 @@ use clap::Subcommand;
 
 use super::say::say;
 use super::{CliError, Exit};
+use crate::clock::Clock;
 use crate::config::{self, Loaded};
+use crate::daemon::StartError;
+use crate::source::Registry;
 
 #[derive(Subcommand)]
 pub enum Settings {
@@ -20,6 +23,8 @@ pub fn run(settings: Settings, loaded: Loaded) -> Result<Exit, CliError> {
     }
     match settings {
         Settings::Check => {
+            // What only the sources themselves can tell: whether a key can sign, whether a secret can be sent.
+            Registry::build(&loaded.config, &Clock::system()).map_err(StartError::from)?;
             let file = loaded.file.map_or_else(|| "built-in defaults".to_owned(), |file| file.display().to_string());
             say!("ok: {file}, {} sources", loaded.config.sources.len());
         }

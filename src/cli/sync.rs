@@ -43,6 +43,8 @@ pub struct Options {
 }
 
 pub async fn run(options: Options, config: &Config, clock: &Clock) -> Result<Exit, CliError> {
+    let registry = Registry::build(config, clock).map_err(daemon::StartError::from)?;
+    let sources = chosen(&registry, &options.sources)?;
     let access = if options.dry_run { Access::ReadOnly } else { Access::ReadWrite };
     let store = daemon::open_store(config, clock, access).await?;
     if options.dry_run {
@@ -50,8 +52,6 @@ pub async fn run(options: Options, config: &Config, clock: &Clock) -> Result<Exi
     } else {
         daemon::prepare_store(&store, config).await?;
     }
-    let registry = Registry::build(config, clock).map_err(daemon::StartError::from)?;
-    let sources = chosen(&registry, &options.sources)?;
     let runner = Runner {
         store: store.clone(),
         registry: Arc::new(registry),
@@ -180,7 +180,7 @@ struct Named {
 async fn named(store: &Store, sources: &[Arc<Source>], names: &[String]) -> Result<Named, CliError> {
     let mut found: BTreeMap<UserId, Asked> = BTreeMap::new();
     let mut unvouched = BTreeSet::new();
-    for name in names {
+    for (index, name) in names.iter().enumerate() {
         if let Some(user) = store.user_by_any_name(store.reader(), name).await? {
             let person = Person::from(user);
             found.insert(person.user, Asked { person, newcomer: false });
@@ -188,7 +188,8 @@ async fn named(store: &Store, sources: &[Arc<Source>], names: &[String]) -> Resu
         }
         let unknown = || {
             CliError::usage(
-                "the named user is known neither here nor to a source that was asked",
+                // By its place: an address has no business on stderr, where logs go.
+                format!("--user number {} is known neither here nor to a directory that was asked", index + 1),
                 "--user takes an e-mail, a sub or a user id; entitled user list shows who is known",
             )
         };

@@ -5,15 +5,14 @@ pub(super) mod deploycenter;
 pub(super) mod google_workspace;
 pub(super) mod local;
 pub(super) mod map;
-pub(super) mod name;
 
 use std::collections::BTreeMap;
 
 use common::CommonSource;
 use deploycenter::DeployCenterConfig;
+use entitled_model::SourceName;
 use google_workspace::GoogleWorkspaceConfig;
 use local::LocalConfig;
-use name::SourceName;
 
 use super::choice::{Choice, alternatives};
 use super::reader::Section;
@@ -72,7 +71,7 @@ pub(super) fn read_all(section: &mut Section<'_>) -> BTreeMap<SourceName, Source
 
 impl SourceConfig {
     fn read(name: &str, section: &mut Section<'_>) -> Option<Self> {
-        let name = SourceName::new(name);
+        let name = SourceName::configured(name);
         if let Err(cause) = &name {
             section.problem("", cause.to_string());
         }

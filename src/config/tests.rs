@@ -11,7 +11,9 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
-use super::{Config, ConfigError, Loaded, SourceConfig, SourceName, load};
+use entitled_model::SourceName;
+
+use super::{Config, ConfigError, Loaded, SourceConfig, load};
 
 const KEY_JSON: &str = r#"{"type": "service_account", "client_email": "sync@project.iam.gserviceaccount.com",
     "private_key": "-----BEGIN PRIVATE KEY-----\nc2VjcmV0LWtleQ==\n-----END PRIVATE KEY-----\n",
@@ -83,7 +85,7 @@ fn source(lines: &str) -> String {
 }
 
 fn source_of<'c>(config: &'c Config, name: &str) -> &'c SourceConfig {
-    &config.sources[&SourceName::new(name).unwrap()]
+    &config.sources[&SourceName::configured(name).unwrap()]
 }
 
 /// `path` as a TOML string.

@@ -31,6 +31,11 @@ impl Refreshed {
         }
     }
 
+    /// The daemon is stopping.
+    pub(super) fn interrupted() -> Self {
+        Refreshed::Failed { class: "interrupted", message: "entitled is stopping".to_owned() }
+    }
+
     pub(super) fn failed(class: &'static str, error: &dyn std::error::Error) -> Self {
         tracing::error!(detail = chain(error), "a login's refresh failed");
         Refreshed::Failed { class, message: "entitled could not store the answer".to_owned() }

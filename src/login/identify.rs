@@ -43,6 +43,9 @@ impl Logins {
             profile.sub.clone_from(&user.profile.sub);
             changed.remove(&ProfileField::Sub);
         }
+        if user.profile.sub.is_some() && changed.contains(&ProfileField::Sub) {
+            tracing::warn!(user = %user.id, "a login brought another sub for this user's address; it replaces the one before");
+        }
         Ok(Identified { user, profile, changed })
     }
 }

@@ -4,18 +4,15 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use entitled_model::desired::{Desired, Known, desired};
 use entitled_model::observation::{AskedUser, Observation, ObservedGroup};
-use entitled_model::plan::{Guard, Plan, plan};
+use entitled_model::plan::{Plan, plan};
 use entitled_model::{EmailAddress, Position, SourceName, UserId};
 
 use super::{Reconciler, Run, Scope};
-use crate::source::Source;
 use crate::store::{Reader, StoreError};
 
 /// A plan, and the state of the store that it was made for.
 pub(super) struct Prepared {
     pub plan: Plan,
-    /// Of a run about some users: how many memberships the source states of each.
-    pub listed: BTreeMap<UserId, u64>,
     pub based_on: Position,
     pub superseded: Superseded,
 }
@@ -48,9 +45,8 @@ impl Reconciler {
             Some(_) => desired(observation, &known, &mut || clock.new_id()),
             None => Desired::default(),
         };
-        let listed = listed(&run.scope, &desired);
-        let plan = plan(source, desired, &stored, &guard(run.source));
-        Ok(Prepared { plan, listed, based_on, superseded })
+        let plan = plan(source, desired, &stored, &run.source.settings.guard);
+        Ok(Prepared { plan, based_on, superseded })
     }
 
     /// Newcomers who are stored by now get their id; the others are returned.
@@ -132,16 +128,6 @@ impl Reconciler {
     }
 }
 
-fn listed(scope: &Scope, desired: &Desired) -> BTreeMap<UserId, u64> {
-    let mut listed = BTreeMap::new();
-    if let Scope::Users(_) = scope {
-        for (_, user) in &desired.pairs {
-            *listed.entry(*user).or_default() += 1;
-        }
-    }
-    listed
-}
-
 fn group_names_in(observation: &Observation) -> Vec<&str> {
     let mut names: Vec<&str> = match observation {
         Observation::Census { census, .. } => census.groups.iter().map(|group| group.group.name()).collect(),
@@ -153,13 +139,4 @@ fn group_names_in(observation: &Observation) -> Vec<&str> {
     names.sort_unstable();
     names.dedup();
     names
-}
-
-fn guard(source: &Source) -> Guard {
-    let limits = &source.settings.guard;
-    Guard {
-        max_removal_ratio: limits.max_removal_ratio,
-        max_removals: limits.max_removals.into(),
-        min_memberships: limits.min_memberships.into(),
-    }
 }

@@ -116,7 +116,6 @@ impl SourceRun {
         run: &Run<'_>,
         observation: &Observation,
         plan: &Plan,
-        listed: &BTreeMap<UserId, u64>,
         began_at: Instant,
         names: &HashMap<GroupId, String>,
     ) -> Self {
@@ -144,7 +143,7 @@ impl SourceRun {
             unchanged: plan.unchanged,
             users_asked: users_asked(observation),
             entitlements_changed: if applied { plan.entitlements.len() as u64 } else { 0 },
-            users: user_parts(run, observation, plan, listed),
+            users: user_parts(run, observation, plan),
             plan_hash: Some(plan.hash()),
             held: plan.held.as_ref().map(ToString::to_string),
             ..Self::empty(run, outcome(plan, error.is_some()), began_at)
@@ -190,12 +189,7 @@ impl SourceRun {
 }
 
 /// `listed` counts the memberships that the source states of each user.
-fn user_parts(
-    run: &Run<'_>,
-    observation: &Observation,
-    plan: &Plan,
-    listed: &BTreeMap<UserId, u64>,
-) -> BTreeMap<UserId, UserPart> {
+fn user_parts(run: &Run<'_>, observation: &Observation, plan: &Plan) -> BTreeMap<UserId, UserPart> {
     let (Scope::Users(_), Observation::Users(asked)) = (&run.scope, observation) else { return BTreeMap::new() };
     let parts = asked.iter().map(|AskedUser { user, answer, .. }| {
         let error = answer.as_ref().err().map(|failure| (failure.class, failure.message.clone()));
@@ -208,7 +202,7 @@ fn user_parts(
         let part = UserPart {
             outcome: worst(plan.held.is_some(), applied, error.is_some(), blocked),
             error,
-            unchanged: listed.get(user).copied().unwrap_or_default().saturating_sub(created),
+            unchanged: plan.unchanged_of.get(user).copied().unwrap_or_default(),
             entitlements_changed: u64::from(plan.held.is_none() && plan.entitlements.contains_key(user)),
         };
         (*user, part)

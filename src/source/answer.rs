@@ -3,25 +3,58 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use entitled_model::observation::{Coverage, UserAnswer};
-use entitled_model::{EntitlementValue, Failure, MapRule, Said};
+use entitled_model::{EntitlementValue, ErrorClass, Failure, MapRule, Said};
 use serde_json::Value;
+
+/// The longest key of an entitlement, in bytes: it is a part of the store's keys.
+const KEY_BYTES_MAX: usize = 256;
 
 /// Keeps every entitlement verbatim, and makes groups of the mapped ones.
 ///
 /// The answer speaks of a rule's facet only when the rule's entitlement is there; the others still apply.
 ///
 /// # Errors
-/// `malformed` when a mapped entitlement is not a list of non-empty strings: then nothing of the answer counts.
+/// `malformed` when a mapped entitlement is not a list of non-empty strings, or a key can't be kept: then nothing of the
+/// answer counts.
 pub(super) fn read(stated: &BTreeMap<String, Value>, rules: &[MapRule]) -> Result<UserAnswer, Failure> {
     let mut groups = BTreeSet::new();
     let mut facets = BTreeSet::new();
+    let mut unsaid = BTreeSet::new();
+    stated.keys().try_for_each(|key| check_key(key))?;
     for rule in rules {
-        if let Said::Known(said) = rule.groups(stated)? {
-            groups.extend(said);
-            facets.insert(rule.facet.clone());
+        match rule.groups(stated)? {
+            Said::Known(said) => {
+                groups.extend(said);
+                facets.insert(rule.facet.clone());
+            }
+            Said::Absent => drop(unsaid.insert(rule.entitlement.clone())),
         }
     }
-    let entitlements = stated.iter().map(|(key, value)| (key.clone(), EntitlementValue::of(value))).collect();
+    let said = stated.iter().filter(|(key, _)| !unsaid.contains(*key));
+    let entitlements = said.map(|(key, value)| (key.clone(), EntitlementValue::of(value))).collect();
     let coverage = Coverage::Facets(facets);
-    Ok(UserAnswer { groups, coverage, entitlements: Some(entitlements), present: true, verdict: None })
+    Ok(UserAnswer { groups, coverage, entitlements: Some(entitlements), unsaid, present: true, verdict: None })
+}
+
+fn check_key(key: &str) -> Result<(), Failure> {
+    if key.len() <= KEY_BYTES_MAX && !key.chars().any(char::is_control) {
+        return Ok(());
+    }
+    let message =
+        format!("the key of an entitlement is longer than {KEY_BYTES_MAX} bytes, or holds control characters");
+    Err(Failure::new(ErrorClass::Malformed, message))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_that_no_store_can_keep_is_malformed() {
+        // S8
+        for bad in ["w\0x".to_owned(), "x".repeat(KEY_BYTES_MAX + 1), "a\nb".to_owned()] {
+            let stated = BTreeMap::from([("can_access".to_owned(), Value::Bool(true)), (bad, Value::Null)]);
+            assert_eq!(read(&stated, &[]).map_err(|failure| failure.class), Err(ErrorClass::Malformed));
+        }
+    }
 }

@@ -150,7 +150,7 @@ impl DeployCenter {
 /// A claim as a query parameter; only texts, numbers and booleans have such a form.
 fn claim_text(person: &Person, claim: &str) -> Option<String> {
     match person.claims.get(claim)? {
-        Value::String(text) if text.is_empty() => None,
+        Value::String(text) if text.trim().is_empty() => None,
         Value::String(text) => Some(text.clone()),
         Value::Number(number) => Some(number.to_string()),
         Value::Bool(flag) => Some(flag.to_string()),

@@ -102,6 +102,7 @@ fn unlisted() -> UserAnswer {
         groups: BTreeSet::new(),
         coverage: Coverage::Everything,
         entitlements: Some(BTreeMap::new()),
+        unsaid: BTreeSet::new(),
         present: false,
         verdict: None,
     }

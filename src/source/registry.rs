@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use entitled_model::identity::InvalidName;
-use entitled_model::{Facet, MapRule, SourceName};
+use entitled_model::SourceName;
 
 use super::client::Client;
 use super::deploycenter::DeployCenter;
@@ -12,7 +11,7 @@ use super::google::GoogleWorkspace;
 use super::local::Local;
 use super::{Asks, EntitlementsBackend, Health, Source};
 use crate::clock::Clock;
-use crate::config::{self, Config, DeployCenterConfig, Fallback, GoogleWorkspaceConfig, SourceConfig, SourceKind};
+use crate::config::{Config, DeployCenterConfig, Fallback, GoogleWorkspaceConfig, SourceConfig, SourceKind};
 
 /// Every configured source, by name.
 #[derive(Clone, Default)]
@@ -21,8 +20,6 @@ pub struct Registry(BTreeMap<SourceName, Arc<Source>>);
 /// Why a source can't be made ready.
 #[derive(Debug, thiserror::Error)]
 pub enum RegistryError {
-    #[error("sources.{name}: not a source's name")]
-    Name { name: String, source: InvalidName },
     #[error("sources.{name}: the HTTP client can't be set up")]
     Client { name: String, source: reqwest::Error },
     /// The secret can't be sent, or the key can't sign.
@@ -36,11 +33,9 @@ impl Registry {
     /// # Errors
     /// When a secret is unusable or a client can't be set up.
     pub fn build(config: &Config, clock: &Clock) -> Result<Self, RegistryError> {
-        let sources = config.sources.values().map(|source| {
-            let name = SourceName::configured(source.name.as_str())
-                .map_err(|error| RegistryError::Name { name: source.name.to_string(), source: error })?;
+        let sources = config.sources.iter().map(|(name, source)| {
             let source = build(name.clone(), source, config, clock)?;
-            Ok((name, Arc::new(source)))
+            Ok((name.clone(), Arc::new(source)))
         });
         Ok(Self(sources.collect::<Result<_, _>>()?))
     }
@@ -79,7 +74,7 @@ fn build(name: SourceName, source: &SourceConfig, config: &Config, clock: &Clock
         SourceKind::DeployCenter(settings) => deploycenter(plain, settings, config, clock),
         SourceKind::GoogleWorkspace(settings) => google_workspace(plain, settings, clock),
         SourceKind::Local(settings) => {
-            let map = rules(&settings.map);
+            let map = settings.map.clone();
             let backend = Local::new(settings.file.clone(), map.clone());
             Ok(Source { asks: Asks::Backend(Arc::new(backend)), map, ..plain })
         }
@@ -95,7 +90,7 @@ fn deploycenter(
     let name = plain.name.as_str();
     let client = client(&plain, clock)?;
     let health = Health::of(client.gate());
-    let map = rules(&settings.map);
+    let map = settings.map.clone();
     let backend = DeployCenter::new(name, settings, map.clone(), client).map_err(|_| RegistryError::Secret {
         name: name.to_owned(),
         setting: "token",
@@ -132,7 +127,7 @@ fn fallback_backend(fallback: Fallback, config: &Config) -> Arc<dyn Entitlements
         _ => None,
     });
     Arc::new(match configured {
-        Some(settings) => Local::new(settings.file.clone(), rules(&settings.map)),
+        Some(settings) => Local::new(settings.file.clone(), settings.map.clone()),
         None => Local::new(None, Vec::new()),
     })
 }
@@ -140,12 +135,4 @@ fn fallback_backend(fallback: Fallback, config: &Config) -> Arc<dyn Entitlements
 fn client(source: &Source, clock: &Clock) -> Result<Arc<Client>, RegistryError> {
     let client = Client::new(source.name.as_str(), &source.settings, clock.clone());
     client.map(Arc::new).map_err(|error| RegistryError::Client { name: source.name.to_string(), source: error })
-}
-
-fn rules(configured: &[config::MapRule]) -> Vec<MapRule> {
-    let rule = |config::MapRule { entitlement, resource_type, permission }: &config::MapRule| MapRule {
-        entitlement: entitlement.clone(),
-        facet: Facet { resource_type: resource_type.clone(), permission: permission.clone() },
-    };
-    configured.iter().map(rule).collect()
 }

@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::desired::{Known, desired};
+use crate::entitlement::EntitlementValue;
 use crate::identity::{EmailKey, GroupName};
 use crate::observation::*;
 
@@ -29,7 +30,8 @@ fn group(name: &str) -> ObservedGroup {
 
 fn asked(n: u128, groups: &[&str], coverage: Coverage) -> AskedUser {
     let groups = groups.iter().map(|name| group(name)).collect();
-    let answer = UserAnswer { groups, coverage, entitlements: None, present: true, verdict: None };
+    let answer =
+        UserAnswer { groups, coverage, entitlements: None, unsaid: BTreeSet::new(), present: true, verdict: None };
     AskedUser { user: user(n), began_at: at(), completed_at: at(), answer: Ok(answer) }
 }
 
@@ -93,7 +95,23 @@ fn an_absent_facet_leaves_its_groups_alone() {
         ..Stored::default()
     };
     let said = Observation::Users(vec![asked(1, &[], Coverage::Facets(BTreeSet::from([facet("admin")])))]);
-    assert_eq!(planned(&said, &known(), &stored, &OPEN).removes, vec![pair(1, 1)]);
+    let plan = planned(&said, &known(), &stored, &OPEN);
+    assert_eq!((plan.removes, plan.unchanged), (vec![pair(1, 1)], 2));
+}
+
+#[test]
+fn an_unsaid_mapped_entitlement_stays_as_it_is_stored() {
+    // S7
+    let value = |json: serde_json::Value| EntitlementValue::of(&json);
+    let have = [("can_admin_maildomains", value(serde_json::json!(["a.fr"]))), ("can_store", value(true.into()))];
+    let have = Entitlements::from(have.map(|(key, value)| (key.to_owned(), value)));
+    let stored = Stored { entitlements: BTreeMap::from([(user(1), have)]), ..Stored::default() };
+    let mut asked = asked(1, &[], Coverage::Facets(BTreeSet::new()));
+    let answer = asked.answer.as_mut().expect("answered");
+    answer.entitlements = Some(Entitlements::from([("can_store".to_owned(), value(false.into()))]));
+    answer.unsaid = BTreeSet::from(["can_admin_maildomains".to_owned()]);
+    let plan = planned(&Observation::Users(vec![asked]), &known(), &stored, &OPEN);
+    assert_eq!(plan.entitlements[&user(1)].keys().collect::<Vec<_>>(), ["can_store"]);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The sample is believable, complete and the same each time.
 
-use entitled_simulator::{Organisation, Sample, SimulatorConfig, System};
+use entitled_simulator::{Organisation, Sample, SimulatorConfig};
 use serde_json::Value;
 
 use crate::stage::Stage;
@@ -45,27 +45,4 @@ async fn the_same_seed_gives_the_same_sample_and_another_another() {
     assert_eq!(first.0.len(), 900);
     assert_eq!(first, everything(&sample).await);
     assert_ne!(first.2, everything(&Sample { seed: 7, ..sample }).await.2);
-}
-
-/// Prints how long a full read takes: `cargo test -p entitled-simulator -- --ignored --nocapture`.
-#[tokio::test]
-#[ignore = "a measurement"]
-async fn a_full_read_of_a_large_sample() {
-    let sample = Sample { users: 20_000, groups: 2_000, memberships: 200_000, ..Sample::default() };
-    let stage =
-        Stage::with(SimulatorConfig { organisation: Organisation::sample(&sample), ..Default::default() }).await;
-    let users = stage.all("users?customer=my_customer&maxResults=500", "users").await.len();
-    println!("{users} users after {} ms", last_request_ms(&stage));
-    let groups = stage.all("groups?customer=my_customer", "groups").await;
-    println!("{} groups after {} ms", groups.len(), last_request_ms(&stage));
-    let mut members = 0;
-    for group in &groups {
-        let id = group["id"].as_str().expect("an id");
-        members += stage.all(&format!("groups/{id}/members"), "members").await.len();
-    }
-    println!("{members} memberships after {} ms, {} requests", last_request_ms(&stage), stage.count(System::Google));
-}
-
-fn last_request_ms(stage: &Stage) -> u64 {
-    stage.requests(System::Google).last().map_or(0, |request| request.at_ms)
 }

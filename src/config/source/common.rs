@@ -4,6 +4,7 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeZone as _, Utc};
+use entitled_model::plan::Guard;
 
 use crate::config::reader::Section;
 use crate::config::writer::{Page, count, inline, time};
@@ -51,17 +52,6 @@ pub struct Retry {
     pub base: Duration,
     /// The longest wait. Default: 5 s.
     pub max: Duration,
-}
-
-/// What holds a run back that would remove much.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Guard {
-    /// The largest part of a source's memberships that may go, 0 to 1. Default: 0.25.
-    pub max_removal_ratio: f64,
-    /// The most memberships that may go. Default: 100.
-    pub max_removals: u32,
-    /// With fewer stored memberships than this only `max_removals` counts. Default: 20.
-    pub min_memberships: u32,
 }
 
 /// A cron schedule in UTC; at least one instant after 1970 matches it. Compared by its text.
@@ -124,7 +114,7 @@ impl CommonSource {
             fresh_within: section.key("fresh_within").duration(Duration::from_secs(1)..=Duration::from_hours(30 * 24)),
             rate: section.table("rate", Rate::read),
             retry: section.table("retry", Retry::read),
-            guard: section.table("guard", Guard::read),
+            guard: section.table("guard", read_guard),
             body_bytes_max: section.key("body_bytes_max").integer(1..=1024 * 1024 * 1024).unwrap_or(8 * 1024 * 1024),
         }
     }
@@ -137,7 +127,7 @@ impl CommonSource {
         page.put_some("fresh_within", fresh_within.map(time));
         page.put("rate", rate.shown());
         page.put("retry", retry.shown());
-        page.put("guard", guard.shown());
+        page.put("guard", shown_guard(*guard));
         page.put("body_bytes_max", count(*body_bytes_max));
     }
 }
@@ -185,22 +175,20 @@ impl Retry {
     }
 }
 
-impl Guard {
-    fn read(section: &mut Section<'_>) -> Self {
-        let most = i64::from(u32::MAX);
-        Self {
-            max_removal_ratio: section.key("max_removal_ratio").decimal(0.0..=1.0).unwrap_or(0.25),
-            max_removals: section.key("max_removals").integer(0..=most).unwrap_or(100),
-            min_memberships: section.key("min_memberships").integer(0..=most).unwrap_or(20),
-        }
+fn read_guard(section: &mut Section<'_>) -> Guard {
+    let most = i64::from(u32::MAX);
+    Guard {
+        max_removal_ratio: section.key("max_removal_ratio").decimal(0.0..=1.0).unwrap_or(0.25),
+        max_removals: section.key("max_removals").integer(0..=most).unwrap_or(100),
+        min_memberships: section.key("min_memberships").integer(0..=most).unwrap_or(20),
     }
+}
 
-    fn shown(self) -> toml::Value {
-        let Self { max_removal_ratio, max_removals, min_memberships } = self;
-        inline([
-            ("max_removal_ratio", max_removal_ratio.into()),
-            ("max_removals", count(max_removals)),
-            ("min_memberships", count(min_memberships)),
-        ])
-    }
+fn shown_guard(guard: Guard) -> toml::Value {
+    let Guard { max_removal_ratio, max_removals, min_memberships } = guard;
+    inline([
+        ("max_removal_ratio", max_removal_ratio.into()),
+        ("max_removals", count(max_removals)),
+        ("min_memberships", count(min_memberships)),
+    ])
 }

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use entitled_model::MapRule;
+
 use url::Url;
 
-use super::map::{self, MapRule};
+use super::map;
 use crate::config::address::PlainHttp;
 use crate::config::choice::Choice;
 use crate::config::reader::Section;

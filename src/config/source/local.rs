@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
-use super::map::{self, MapRule};
+use entitled_model::MapRule;
+
+use super::map;
 use crate::config::file;
 use crate::config::reader::Section;
 use crate::config::writer::Page;

@@ -71,7 +71,7 @@ fn the_example_of_the_contract_loads() {
     assert_eq!(deploycenter.common.timeout, Duration::from_secs(10));
     let SourceKind::DeployCenter(kind) = &deploycenter.kind else { panic!("expected deploycenter") };
     assert_eq!((kind.service_id, kind.fallback), (42, Some(Fallback::Local)));
-    assert_eq!(kind.map[0].resource_type, "maildomain");
+    assert_eq!(kind.map[0].facet.resource_type, "maildomain");
     let SourceKind::GoogleWorkspace(google) = &source_of(&config, "google_sync").kind else {
         panic!("expected google_workspace")
     };

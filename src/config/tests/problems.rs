@@ -94,8 +94,8 @@ fn a_missing_file_that_was_asked_for_is_refused() {
 #[case("[sentry]\ndsn = 'https://key@sentry.example/'", "sentry.dsn: expected a DSN")]
 #[case("[sources]\nx = 1", "sources.x: expected a table")]
 #[case("[sources.x]", "sources.x.kind: missing: expected \"deploycenter\", ")]
-#[case("[sources.Bad]\nkind = 'local'", "sources.Bad: expected a source name of lower-case letters")]
-#[case("[sources.admin]\nkind = 'local'", "sources.admin: a reserved name")]
+#[case("[sources.Bad]\nkind = 'local'", "sources.Bad: a source's name must be 1 to 63 of a-z, 0-9 and _")]
+#[case("[sources.admin]\nkind = 'local'", "sources.admin: a source's name must be none of the reserved admin")]
 #[case("[sources.l]\nkind = 'local'\nfile = '/nowhere/x'", "sources.l.file: the file /nowhere/x cannot be read: ")]
 #[case("[sources.l]\nkind = 'local'\nfallback = 'local'", "sources.l.fallback: only a source of kind \"deploycenter\"")]
 fn one_fault_is_one_problem(#[case] lines: &str, #[case] says: &str) {

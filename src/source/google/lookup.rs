@@ -52,7 +52,7 @@ fn answer(
     verdict: Option<Verdict>,
 ) -> UserAnswer {
     let present = presence == Presence::Known;
-    UserAnswer { groups, coverage: Coverage::Everything, entitlements: None, present, verdict }
+    UserAnswer { groups, coverage: Coverage::Everything, entitlements: None, unsaid: BTreeSet::new(), present, verdict }
 }
 
 /// Walks outwards, level by level; each group is asked once, so that a cycle ends.

@@ -52,6 +52,9 @@ impl Scope {
         }
         let name = GroupName::of_address(&address)
             .map_err(|error| Failure::new(ErrorClass::Malformed, format!("a group's address is unusable: {error}")))?;
+        if group.id.chars().any(char::is_control) {
+            return Err(Failure::new(ErrorClass::Malformed, "a group's id holds control characters"));
+        }
         Ok(Some(ObservedGroup::Directory { name, external_id: Some(group.id.clone()) }))
     }
 

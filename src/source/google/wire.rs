@@ -4,7 +4,7 @@
 
 use entitled_model::{ErrorClass, Failure};
 use reqwest::StatusCode;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Deserializer};
 
 use crate::source::client::Reply;
@@ -19,6 +19,7 @@ const REASON_BYTES_MAX: usize = 40;
 pub trait Kinded: DeserializeOwned + Send {
     const KIND: &'static str;
     fn kind(&self) -> Option<&str>;
+    fn has_error(&self) -> bool;
 }
 
 /// A list's page. A missing list is an empty page; a missing token ends the list.
@@ -31,6 +32,7 @@ pub trait Page: Kinded {
 #[serde(rename_all = "camelCase")]
 pub struct GroupsPage {
     kind: Option<String>,
+    error: Option<IgnoredAny>,
     #[serde(default)]
     groups: Vec<Group>,
     next_page_token: Option<String>,
@@ -40,6 +42,7 @@ pub struct GroupsPage {
 #[serde(rename_all = "camelCase")]
 pub struct MembersPage {
     kind: Option<String>,
+    error: Option<IgnoredAny>,
     #[serde(default)]
     members: Vec<Member>,
     next_page_token: Option<String>,
@@ -60,6 +63,7 @@ pub struct Group {
 #[serde(rename_all = "camelCase")]
 pub struct GroupCount {
     kind: Option<String>,
+    error: Option<IgnoredAny>,
     #[serde(default, deserialize_with = "count")]
     pub direct_members_count: Option<u64>,
 }
@@ -88,6 +92,10 @@ impl Kinded for GroupsPage {
     fn kind(&self) -> Option<&str> {
         self.kind.as_deref()
     }
+
+    fn has_error(&self) -> bool {
+        self.error.is_some()
+    }
 }
 
 impl Page for GroupsPage {
@@ -103,6 +111,10 @@ impl Kinded for MembersPage {
 
     fn kind(&self) -> Option<&str> {
         self.kind.as_deref()
+    }
+
+    fn has_error(&self) -> bool {
+        self.error.is_some()
     }
 }
 
@@ -120,6 +132,10 @@ impl Kinded for GroupCount {
     fn kind(&self) -> Option<&str> {
         self.kind.as_deref()
     }
+
+    fn has_error(&self) -> bool {
+        self.error.is_some()
+    }
 }
 
 /// What was asked for, or the word that there is no such user or group.
@@ -131,17 +147,24 @@ pub enum Answered<T> {
 /// Reads a reply. A 404 or 412 counts as "no such key" only in Google's own words: a wrong base address answers 404 too,
 /// and proves nothing.
 pub fn read<T: Kinded>(reply: &Reply, source: &str) -> Result<Answered<T>, Failure> {
-    match (reply.status, reason(reply).as_deref()) {
+    let error = if reply.status == StatusCode::OK { None } else { GoogleError::of(reply) };
+    match (reply.status, error.as_ref().and_then(GoogleError::reason)) {
         (StatusCode::OK, _) => {
             let answer: T = reply.json()?;
             match answer.kind() {
+                // It must not read as an empty list.
+                _ if answer.has_error() => {
+                    Err(Failure::new(ErrorClass::Malformed, "answered HTTP 200 with an error in it"))
+                }
                 Some(kind) if kind != T::KIND => {
                     Err(Failure::new(ErrorClass::Malformed, format!("the answer is not of kind {}", T::KIND)))
                 }
                 _ => Ok(Answered::With(answer)),
             }
         }
-        (StatusCode::NOT_FOUND, Some("notFound")) | (StatusCode::PRECONDITION_FAILED, Some("conditionNotMet")) => {
+        (StatusCode::NOT_FOUND | StatusCode::PRECONDITION_FAILED, _)
+            if error.as_ref().is_some_and(|error| error.denies_key(reply.status)) =>
+        {
             Ok(Answered::NoSuchKey)
         }
         (StatusCode::FORBIDDEN, Some(reason)) if RATE_REASONS.contains(&reason) => {
@@ -170,27 +193,45 @@ fn refusal(reply: &Reply, reason: Option<&str>, source: &str) -> Failure {
     Failure { class, message: format!("{message}{reason}{hint}"), retry }
 }
 
-/// The reason of Google's error body: `{"error": {"errors": [{"reason": ...}]}}`.
-fn reason(reply: &Reply) -> Option<String> {
-    #[derive(Deserialize)]
-    struct Body {
-        error: Error,
+/// Google's error body: `{"error": {"message": ..., "errors": [{"reason": ...}]}}`. Its message is read, never shown.
+#[derive(Deserialize)]
+struct GoogleError {
+    #[serde(default)]
+    message: String,
+    #[serde(default)]
+    errors: Vec<Detail>,
+}
+
+#[derive(Deserialize)]
+struct Detail {
+    reason: String,
+}
+
+impl GoogleError {
+    fn of(reply: &Reply) -> Option<Self> {
+        #[derive(Deserialize)]
+        struct Body {
+            error: GoogleError,
+        }
+        reply.json().ok().map(|Body { error }| error)
     }
-    #[derive(Deserialize)]
-    struct Error {
-        errors: Vec<Detail>,
+
+    fn reason(&self) -> Option<&str> {
+        let reason = self.errors.first()?.reason.as_str();
+        let plain = reason.len() <= REASON_BYTES_MAX && reason.bytes().all(|byte| byte.is_ascii_alphabetic());
+        plain.then_some(reason)
     }
-    #[derive(Deserialize)]
-    struct Detail {
-        reason: String,
+
+    /// Whether it says that the very user or group that was asked about is not there: `notFound` of a key, but not of a
+    /// domain; `conditionNotMet` of a deleted user, but of nothing else.
+    fn denies_key(&self, status: StatusCode) -> bool {
+        let says = |word| self.message.to_lowercase().contains(word);
+        match self.reason() {
+            Some("notFound") => status == StatusCode::NOT_FOUND && !says("domain"),
+            Some("conditionNotMet") => status == StatusCode::PRECONDITION_FAILED && says("deleted"),
+            _ => false,
+        }
     }
-    if reply.status == StatusCode::OK {
-        return None;
-    }
-    let body: Body = reply.json().ok()?;
-    let reason = body.error.errors.into_iter().next()?.reason;
-    let plain = reason.len() <= REASON_BYTES_MAX && reason.bytes().all(|byte| byte.is_ascii_alphabetic());
-    plain.then_some(reason)
 }
 
 /// An int64 in a string, as Google writes it; a plain number means the same.
