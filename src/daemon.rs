@@ -138,6 +138,7 @@ impl Daemon {
             registry,
             logins: Arc::new(logins),
             metrics,
+            reports: Arc::clone(&runner.reports),
             keys: Arc::new(Keys::new(&config.http.keys)),
             request_timeout: config.http.request_timeout,
         };

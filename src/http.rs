@@ -37,6 +37,7 @@ use crate::config::HttpConfig;
 use crate::hints::Hints;
 use crate::login::Logins;
 use crate::metrics::Metrics;
+use crate::report::Reports;
 use crate::source::Registry;
 use crate::store::Store;
 
@@ -47,6 +48,7 @@ pub struct Service {
     pub registry: Arc<Registry>,
     pub logins: Arc<Logins>,
     pub metrics: Arc<Metrics>,
+    pub reports: Arc<Reports>,
     pub keys: Arc<Keys>,
     /// One for each source of kind deploycenter.
     pub hints: Arc<Vec<Arc<Hints>>>,

@@ -4,6 +4,7 @@
 //! sources by name, users by id, failures by class and by what they say of settings and fields.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use sentry::protocol::{Event, Level};
 
 use crate::metrics::Metrics;
 use crate::reconcile::{Failed, SourceRun};
-use crate::store::Breadth;
+use crate::store::{Breadth, StoreError};
 
 /// When and why a run was, beside what it came to.
 #[derive(Debug, Clone, Copy)]
@@ -32,6 +33,8 @@ pub struct Reports {
     metrics: Arc<Metrics>,
     /// Which failures were told and last, and the plan that was last told as held.
     told: Mutex<BTreeMap<SourceName, Told>>,
+    /// The store failed a request, and has not answered one since.
+    store_failing: AtomicBool,
 }
 
 #[derive(Default)]
@@ -53,7 +56,7 @@ enum News {
 impl Reports {
     #[must_use]
     pub fn new(metrics: Arc<Metrics>) -> Self {
-        Self { metrics, told: Mutex::default() }
+        Self { metrics, ..Self::default() }
     }
 
     /// The metrics that are counted into.
@@ -108,7 +111,24 @@ impl Reports {
             return;
         }
         let message = format!("a run of source {source} failed");
-        capture(Level::Error, message, &["run-failed", source.as_str()], source, &[("detail", detail)]);
+        capture(Level::Error, message, &["run-failed", source.as_str()], Some(source), &[("detail", detail)]);
+    }
+
+    /// Tells that the store failed a request, the first time.
+    pub fn store_failed(&self, error: &StoreError) {
+        let detail = chain(error);
+        tracing::error!(detail, "a request failed in the store");
+        if !self.store_failing.swap(true, Ordering::Relaxed) {
+            let message = "the store fails requests".to_owned();
+            capture(Level::Error, message, &["store-failing"], None, &[("detail", detail)]);
+        }
+    }
+
+    /// Remembers that the store has answered a request.
+    pub fn store_works(&self) {
+        if self.store_failing.swap(false, Ordering::Relaxed) {
+            capture(Level::Info, "the store works again".to_owned(), &["store-recovered"], None, &[]);
+        }
     }
 
     /// What Sentry should hear, and whether some failure of the source is not over.
@@ -146,29 +166,31 @@ fn tell(news: &News, run_id: RunId, run: &SourceRun) {
         News::Failing(class) => {
             extra.extend(run.error.as_ref().map(|failed| ("detail", failed.message.clone())));
             let message = format!("source {source} is failing: {class}; stored memberships are kept");
-            capture(Level::Error, message, &["source-failing", source.as_str(), class.as_str()], source, &extra);
+            capture(Level::Error, message, &["source-failing", source.as_str(), class.as_str()], Some(source), &extra);
         }
         News::Recovered(classes) => {
             let classes: Vec<_> = classes.iter().map(|class| class.as_str()).collect();
             let message = format!("source {source} has recovered from: {}", classes.join(", "));
-            capture(Level::Info, message, &["source-recovered", source.as_str()], source, &extra);
+            capture(Level::Info, message, &["source-recovered", source.as_str()], Some(source), &extra);
         }
         News::Held => {
             extra.extend(run.held.clone().map(|held| ("detail", held)));
             extra.extend(run.plan_hash.clone().map(|hash| ("plan_hash", hash)));
             let message = format!("a plan of source {source} is held; nothing of it was written");
-            capture(Level::Warning, message, &["plan-held", source.as_str()], source, &extra);
+            capture(Level::Warning, message, &["plan-held", source.as_str()], Some(source), &extra);
         }
     }
 }
 
-fn capture(level: Level, message: String, fingerprint: &[&str], source: &SourceName, extra: &[(&str, String)]) {
+fn capture(level: Level, message: String, fingerprint: &[&str], source: Option<&SourceName>, extra: &[(&str, String)]) {
     let event = Event {
         level,
         message: Some(message),
         logger: Some("entitled".to_owned()),
         fingerprint: fingerprint.iter().map(|part| (*part).to_owned().into()).collect::<Vec<_>>().into(),
-        tags: std::iter::once(("source".to_owned(), source.to_string()))
+        tags: source
+            .map(|source| ("source".to_owned(), source.to_string()))
+            .into_iter()
             .chain(fingerprint.get(2).map(|class| ("error_class".to_owned(), (*class).to_owned())))
             .collect(),
         extra: extra.iter().map(|(key, value)| ((*key).to_owned(), value.as_str().into())).collect(),

@@ -44,6 +44,7 @@ pub(super) struct HintView {
         (status = 404, description = "No source of kind deploycenter is configured", body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "The body is too large", body = Problem, content_type = "application/problem+json"),
         (status = 500, description = "A fault of entitled's own", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "The store does not answer", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub(super) async fn hint(
@@ -64,7 +65,7 @@ pub(super) async fn hint(
     let hinted = match names.len() {
         0 => Hinted::Everybody,
         named if named > USERS_NAMED_MAX => Hinted::Everybody,
-        _ => Hinted::Users(known(&service, &names).await.map_err(|error| Problem::of_fault(&error))?),
+        _ => Hinted::Users(known(&service, &names).await.map_err(|error| Problem::of_store(&service.reports, &error))?),
     };
     let scheduled = match &hinted {
         Hinted::Everybody => "everybody",

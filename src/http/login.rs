@@ -99,7 +99,7 @@ struct ErrorView {
         (status = 413, description = "The body is too large", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "A field is of the wrong type or form", body = Problem, content_type = "application/problem+json"),
         (status = 500, description = "A fault of entitled's own", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "The store was busy beyond the deadline", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "The store was busy beyond the deadline, or does not answer", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub(super) async fn login(
@@ -117,8 +117,9 @@ pub(super) async fn login(
         LoginError::Unknown => Problem::new(StatusCode::NOT_FOUND, error.to_string()).field("sub"),
         LoginError::Nobody => Problem::new(StatusCode::UNPROCESSABLE_ENTITY, error.to_string()),
         LoginError::Busy => Problem::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string()),
-        LoginError::Store(error) => Problem::of_fault(&error),
+        LoginError::Store(error) => Problem::of_store(&service.reports, &error),
     })?;
+    service.reports.store_works();
     Ok(Json(view(answer)))
 }
 

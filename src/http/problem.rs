@@ -6,6 +6,9 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::report::Reports;
+use crate::store::StoreError;
+
 /// What went wrong. `type` is always `about:blank`: the status says what kind it is.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Problem {
@@ -65,13 +68,19 @@ impl Problem {
         }
     }
 
-    /// Reports a fault of our own to the log and to Sentry.
+    /// The store failed: it is reported once until it works again, however many requests come meanwhile.
     #[must_use]
-    pub fn of_fault(error: &dyn std::error::Error) -> Self {
-        let detail = crate::report::chain(error);
-        tracing::error!(detail, "a request failed");
-        sentry::capture_message(&format!("a request failed: {detail}"), sentry::Level::Error);
-        Self::internal()
+    pub fn of_store(reports: &Reports, error: &StoreError) -> Self {
+        reports.store_failed(error);
+        match error {
+            StoreError::Database { .. } | StoreError::Unreachable { .. } => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "the store does not answer as it should; try again soon")
+            }
+            StoreError::Missing { .. }
+            | StoreError::Damaged { .. }
+            | StoreError::Schema(_)
+            | StoreError::Address(_) => Self::internal(),
+        }
     }
 }
 

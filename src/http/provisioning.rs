@@ -52,6 +52,7 @@ pub(super) struct ProvisioningView {
         (status = 404, description = "No such resource type", body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "The body is too large", body = Problem, content_type = "application/problem+json"),
         (status = 500, description = "A fault of entitled's own", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "The store does not answer", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub(super) async fn provision(
@@ -72,7 +73,10 @@ pub(super) async fn provision(
         actor: format!("key:{}", caller.name()),
         correlation_id: Some(id),
     };
-    let outcome = provisioner.provision(&names, &attributes).await.map_err(|error| Problem::of_fault(&error))?;
+    let outcome = provisioner
+        .provision(&names, &attributes)
+        .await
+        .map_err(|error| Problem::of_store(&service.reports, &error))?;
     let Provisioned { created, existing, errors } = outcome;
     tracing::info!(
         resource_type = kind.key,
@@ -154,6 +158,7 @@ struct ResourceView {
         (status = 403, description = "The credential lacks the scope", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "No such resource type", body = Problem, content_type = "application/problem+json"),
         (status = 500, description = "A fault of entitled's own", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "The store does not answer", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub(super) async fn list(
@@ -179,7 +184,7 @@ pub(super) async fn list(
         return Err(Problem::new(StatusCode::BAD_REQUEST, "after must be free of NUL characters").field("after"));
     }
     let found = service.store.resources(kind.key, &after, limit + 1).await;
-    let mut found = found.map_err(|error| Problem::of_fault(&error))?;
+    let mut found = found.map_err(|error| Problem::of_store(&service.reports, &error))?;
     let more = found.len() as u64 > limit;
     found.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
     let next = found.last().filter(|_| more).map(|last| last.resource_id.clone());

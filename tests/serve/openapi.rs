@@ -9,9 +9,9 @@ use crate::on_both_stores;
 /// Every route of this version, and the statuses that it can answer with.
 const ROUTES: [(&str, &str, &[&str]); 8] = [
     ("/hooks/login", "post", &["200", "400", "401", "403", "404", "413", "422", "500", "503"]),
-    ("/hooks/deploycenter", "post", &["202", "400", "401", "403", "404", "413", "500"]),
-    ("/api/v1/provisioning/{resource_type}", "post", &["200", "400", "401", "403", "404", "413", "500"]),
-    ("/api/v1/resources/{resource_type}", "get", &["200", "400", "401", "403", "404", "500"]),
+    ("/hooks/deploycenter", "post", &["202", "400", "401", "403", "404", "413", "500", "503"]),
+    ("/api/v1/provisioning/{resource_type}", "post", &["200", "400", "401", "403", "404", "413", "500", "503"]),
+    ("/api/v1/resources/{resource_type}", "get", &["200", "400", "401", "403", "404", "500", "503"]),
     ("/healthz", "get", &["200"]),
     ("/readyz", "get", &["200", "503"]),
     ("/api/v1/health", "get", &["200"]),
