@@ -118,12 +118,16 @@ pub fn main() -> ExitCode {
 async fn run(cli: Cli) -> Result<Exit, CliError> {
     let Cli { global, command } = cli;
     match command {
-        // These have a configuration of their own.
+        // These make a configuration of their own; one that is named must be sound all the same.
         Command::Simulate(options) => {
+            named(&global)?;
             let _telemetry = telemetry::start(&Config::default(), &global)?;
             simulate::run(options).await
         }
-        Command::Demo(options) => demo::run(options, &global).await,
+        Command::Demo(options) => {
+            named(&global)?;
+            demo::run(options, &global).await
+        }
         Command::Config(settings) => settings::run(settings, load(&global)?),
         command => {
             let loaded = load(&global)?;
@@ -146,6 +150,10 @@ async fn run(cli: Cli) -> Result<Exit, CliError> {
             }
         }
     }
+}
+
+fn named(global: &Global) -> Result<(), CliError> {
+    global.config.as_ref().map_or(Ok(()), |_| load(global).map(drop))
 }
 
 fn load(global: &Global) -> Result<config::Loaded, CliError> {
