@@ -23,7 +23,7 @@ pub use flight::Refreshed;
 
 use crate::reconcile::{Asked, RunError};
 use crate::runner::Runner;
-use crate::source::{Person, Source};
+use crate::source::{Person, Source, Urgency};
 use crate::store::{MembershipRow, Observed, Profile, ProfileChange, StoreError};
 use flight::{Flight, Flights};
 
@@ -185,7 +185,8 @@ impl Logins {
             {
                 let person =
                     Person { user, email: profile.email.clone(), sub: profile.sub.clone(), claims: BTreeMap::new() };
-                let stated = fallback.answer(&person).await.ok().and_then(|answer| answer.entitlements);
+                let stated =
+                    fallback.answer(&person, Urgency::Awaited).await.ok().and_then(|answer| answer.entitlements);
                 entitlements.extend(stated.map(|stated| (source.name.clone(), stated)));
             }
             sources.push(part);

@@ -49,6 +49,15 @@ impl fmt::Debug for Person {
     }
 }
 
+/// Who waits for an answer. It decides the order of questions, and nothing else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Urgency {
+    /// Somebody waits: a login, an operator's one-shot about some users.
+    Awaited,
+    /// Polling: it stands back while awaited questions are paced.
+    Background,
+}
+
 /// Answers for one user: what they are entitled to.
 #[async_trait]
 pub trait EntitlementsBackend: Send + Sync {
@@ -56,7 +65,7 @@ pub trait EntitlementsBackend: Send + Sync {
     ///
     /// # Errors
     /// A classified failure; it concludes nothing.
-    async fn answer(&self, person: &Person) -> Result<UserAnswer, Failure>;
+    async fn answer(&self, person: &Person, urgency: Urgency) -> Result<UserAnswer, Failure>;
 }
 
 /// Answers for one user or for all: who is in which group.
@@ -66,7 +75,7 @@ pub trait GroupSource: Send + Sync {
     ///
     /// # Errors
     /// A classified failure; it concludes nothing.
-    async fn groups_of(&self, person: &Person) -> Result<UserAnswer, Failure>;
+    async fn groups_of(&self, person: &Person, urgency: Urgency) -> Result<UserAnswer, Failure>;
 
     /// Reads the whole directory, telling `progress` how far it is.
     ///

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::entitlement::{EntitlementKey, Entitlements};
 use crate::identity::{EmailAddress, EmailKey, Facet, GroupId, UserId};
-use crate::observation::{AskedUser, Census, Coverage, ErrorClass, Observation, ObservedGroup};
+use crate::observation::{AskedUser, Census, CensusPerson, Coverage, ErrorClass, Observation, ObservedGroup};
 
 /// A membership without its source: (group, user), in the order both stores sort by.
 pub type Pair = (GroupId, UserId);
@@ -137,7 +137,7 @@ fn of_users(asked: &[AskedUser], known: &Known, new_id: &mut dyn FnMut() -> Uuid
 fn of_census(census: &Census, known: &Known, new_id: &mut dyn FnMut() -> Uuid) -> Desired {
     let mut desired = Desired::default();
     let mut people = Vec::with_capacity(census.people.len());
-    for address in &census.people {
+    for address in census.people.iter().map(CensusPerson::address) {
         people.push(known.users.get(&address.key()).copied().unwrap_or_else(|| {
             let id = UserId(new_id());
             desired.new_users.push((id, address.clone()));

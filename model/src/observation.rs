@@ -170,6 +170,27 @@ pub struct UserAnswer {
     pub present: bool,
     /// Set when the answer itself asks to deny a login.
     pub verdict: Option<Verdict>,
+    /// The user's account there, from a directory that tells.
+    pub account: Option<Account>,
+}
+
+/// A person's account in a directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    /// The directory's own immutable id, by which people are joined where both sides have it.
+    pub external_id: String,
+    /// The first address of the account.
+    pub address: EmailAddress,
+    /// Its other addresses.
+    pub aliases: Vec<EmailAddress>,
+    pub standing: Standing,
+}
+
+/// Whether an account may be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Standing {
+    Active,
+    Suspended,
 }
 
 /// Why a source's answer asks to deny a login.
@@ -203,9 +224,38 @@ pub struct AskedUser {
 /// Its list of groups was read to the end: a directory whose list failed is a [`Failure`], not a census.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Census {
-    /// People by folded address, each once; a member is an index into this list.
-    pub people: Vec<EmailAddress>,
+    /// People, each once; a member is an index into this list. Somebody in no group stands here for what their account says.
+    pub people: Vec<CensusPerson>,
     pub groups: Vec<CensusGroup>,
+    /// Why the accounts could not be read; the people then stand here by address alone, and members as they are listed.
+    pub accounts_unread: Option<Failure>,
+}
+
+/// Somebody in a census.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CensusPerson {
+    /// Has an account in the directory.
+    Account(Box<Account>),
+    /// Is known there by an address alone: a guest, or anybody where accounts can't be read.
+    Address(EmailAddress),
+}
+
+impl CensusPerson {
+    #[must_use]
+    pub fn address(&self) -> &EmailAddress {
+        match self {
+            CensusPerson::Account(account) => &account.address,
+            CensusPerson::Address(address) => address,
+        }
+    }
+
+    #[must_use]
+    pub fn account(&self) -> Option<&Account> {
+        match self {
+            CensusPerson::Account(account) => Some(account),
+            CensusPerson::Address(_) => None,
+        }
+    }
 }
 
 /// One group of a census.

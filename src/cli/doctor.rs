@@ -11,7 +11,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::daemon;
 use crate::report::chain;
-use crate::source::{Asks, Person, Registry, Source};
+use crate::source::{Asks, Person, Registry, Source, Urgency};
 use crate::store::{Access, SchemaState, Store};
 
 /// An address that nobody has (RFC 2606): a source that answers about it is reachable and takes the credential.
@@ -65,8 +65,8 @@ async fn ask(source: &Source, clock: &Clock) -> Result<String, (String, &'static
     let email = EmailAddress::parse(NOBODY).ok();
     let nobody = Person { user: UserId(clock.new_id()), email, sub: None, claims };
     let answered = match &source.asks {
-        Asks::Backend(backend) => backend.answer(&nobody).await,
-        Asks::Groups(groups) => groups.groups_of(&nobody).await,
+        Asks::Backend(backend) => backend.answer(&nobody, Urgency::Awaited).await,
+        Asks::Groups(groups) => groups.groups_of(&nobody, Urgency::Awaited).await,
     };
     match answered {
         Ok(_) => Ok(format!("{} answers and takes the credential", source.kind)),

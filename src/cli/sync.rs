@@ -20,7 +20,7 @@ use crate::metrics::Metrics;
 use crate::reconcile::{Asked, RunError, Scope, SourceRun};
 use crate::report::Reports;
 use crate::runner::{Order, Runner};
-use crate::source::{Asks, Person, Registry, Source};
+use crate::source::{Asks, Person, Registry, Source, Urgency};
 use crate::store::{Access, Store};
 
 /// How long a one-shot waits for another process that is reading the same source.
@@ -215,7 +215,7 @@ async fn vouched(sources: &[Arc<Source>], person: &Person) -> Option<bool> {
     let mut known = Some(false);
     for source in sources {
         let Asks::Groups(groups) = &source.asks else { continue };
-        match groups.groups_of(person).await {
+        match groups.groups_of(person, Urgency::Awaited).await {
             Ok(answer) if answer.present => return Some(true),
             Ok(_) => {}
             Err(_) => known = None,

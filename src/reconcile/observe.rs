@@ -6,7 +6,7 @@ use futures_util::StreamExt;
 
 use super::Scope;
 use crate::clock::Clock;
-use crate::source::{Asks, Person, Progress, Source};
+use crate::source::{Asks, Person, Progress, Source, Urgency};
 
 /// How many users are asked about at once; the source's own rate limit paces them.
 const ASKED_AT_ONCE_MAX: usize = 16;
@@ -30,19 +30,23 @@ pub async fn observe(
             let census: Census = groups.census(progress).await?;
             Ok(Observation::Census { began_at, completed_at: clock.now().max(began_at), census })
         }
-        _ => users(source, people, began_at, clock, progress).await,
+        (Asks::Backend(_) | Asks::Groups(_), Scope::Users(_)) => {
+            users(source, people, Urgency::Awaited, began_at, clock, progress).await
+        }
+        (Asks::Backend(_), Scope::Whole) => users(source, people, Urgency::Background, began_at, clock, progress).await,
     }
 }
 
 async fn users(
     source: &Source,
     people: Vec<Person>,
+    urgency: Urgency,
     began_at: Instant,
     clock: &Clock,
     progress: &dyn Progress,
 ) -> Result<Observation, Failure> {
     let expected = people.len() as u64;
-    let asking = people.into_iter().map(|person| ask(source, person, began_at, clock));
+    let asking = people.into_iter().map(|person| ask(source, person, urgency, began_at, clock));
     let mut answers = futures_util::stream::iter(asking).buffered(ASKED_AT_ONCE_MAX);
     let mut asked: Vec<AskedUser> = Vec::with_capacity(usize::try_from(expected).unwrap_or_default());
     while let Some(answer) = answers.next().await {
@@ -59,12 +63,12 @@ async fn users(
     }
 }
 
-async fn ask(source: &Source, person: Person, run_began_at: Instant, clock: &Clock) -> AskedUser {
+async fn ask(source: &Source, person: Person, urgency: Urgency, run_began_at: Instant, clock: &Clock) -> AskedUser {
     // Never before the run: its beginning is already after everything that the store knows.
     let began_at = clock.now().max(run_began_at);
     let answer = match &source.asks {
-        Asks::Backend(backend) => backend.answer(&person).await,
-        Asks::Groups(groups) => groups.groups_of(&person).await,
+        Asks::Backend(backend) => backend.answer(&person, urgency).await,
+        Asks::Groups(groups) => groups.groups_of(&person, urgency).await,
     };
     AskedUser { user: person.user, began_at, completed_at: clock.now().max(began_at), answer }
 }

@@ -33,7 +33,15 @@ pub(super) fn read(stated: &BTreeMap<String, Value>, rules: &[MapRule]) -> Resul
     let said = stated.iter().filter(|(key, _)| !unsaid.contains(*key));
     let entitlements = said.map(|(key, value)| (key.clone(), EntitlementValue::of(value))).collect();
     let coverage = Coverage::Facets(facets);
-    Ok(UserAnswer { groups, coverage, entitlements: Some(entitlements), unsaid, present: true, verdict: None })
+    Ok(UserAnswer {
+        groups,
+        coverage,
+        entitlements: Some(entitlements),
+        unsaid,
+        present: true,
+        verdict: None,
+        account: None,
+    })
 }
 
 fn check_key(key: &str) -> Result<(), Failure> {

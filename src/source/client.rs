@@ -25,6 +25,7 @@ use reqwest::header::{HeaderName, HeaderValue};
 
 use crate::clock::Clock;
 use crate::config::CommonSource;
+use crate::source::Urgency;
 
 pub(super) use gate::Gate;
 pub(super) use reply::Reply;
@@ -117,7 +118,7 @@ impl Client {
         let attempts_max = if permit.is_probe() { 1 } else { self.settings.retry.attempts };
         let mut patience = Patience::new(self.settings.retry, attempts_max, self.clock.clone());
         loop {
-            if let Err(failure) = self.clearance(&mut patience).await {
+            if let Err(failure) = self.clearance(call.urgency, &mut patience).await {
                 return Attempt { result: Err(failure), about: About::Ourselves };
             }
             let timeout = patience.timeout(self.settings.timeout);
@@ -133,7 +134,7 @@ impl Client {
     }
 
     /// Waits for the source's pause and for the rate limit.
-    async fn clearance(&self, patience: &mut Patience) -> Result<(), Failure> {
+    async fn clearance(&self, urgency: Urgency, patience: &mut Patience) -> Result<(), Failure> {
         loop {
             if let Some(pause) = self.gate.paused_for() {
                 if !patience.allows(pause) {
@@ -143,7 +144,7 @@ impl Client {
                 self.clock.sleep(jitter::lengthened(pause)).await;
                 continue;
             }
-            match self.pace.wait_for_turn().await {
+            match self.pace.wait_for_turn(urgency).await {
                 None => return Err(self.too_many_waiting()),
                 Some(waited) if waited.is_zero() => return Ok(()),
                 // A pause may have begun meanwhile. The wait for our own limit is not the source's fault.

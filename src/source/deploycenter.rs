@@ -22,7 +22,7 @@ use serde_json::{Map, Value, json};
 use url::Url;
 
 use super::client::{Call, Client, Content, Credential, Reply};
-use super::{EntitlementsBackend, Person, answer};
+use super::{EntitlementsBackend, Person, Urgency, answer};
 use crate::config::{DeployCenterConfig, QueryMethod};
 
 const KEY_HEADER: HeaderName = HeaderName::from_static("x-service-auth");
@@ -51,8 +51,8 @@ impl Credential for ServiceKey {
 
 #[async_trait]
 impl EntitlementsBackend for DeployCenter {
-    async fn answer(&self, person: &Person) -> Result<UserAnswer, Failure> {
-        let call = self.call(person)?;
+    async fn answer(&self, person: &Person, urgency: Urgency) -> Result<UserAnswer, Failure> {
+        let call = self.call(person)?.urgency(urgency);
         let stated = self.client.ask(&call, &self.key, |reply| self.entitlements(reply)).await?;
         answer::read(&stated, &self.rules)
     }

@@ -24,7 +24,7 @@ use entitled_model::Failure;
 use entitled_model::observation::{Census, UserAnswer};
 
 use super::client::Client;
-use super::{GroupSource, Person, Progress};
+use super::{GroupSource, Person, Progress, Urgency};
 use crate::clock::Clock;
 use crate::config::{GoogleWorkspaceConfig, Nested};
 use directory::Directory;
@@ -62,8 +62,8 @@ impl GoogleWorkspace {
 
 #[async_trait]
 impl GroupSource for GoogleWorkspace {
-    async fn groups_of(&self, person: &Person) -> Result<UserAnswer, Failure> {
-        lookup::groups_of(self, person).await
+    async fn groups_of(&self, person: &Person, urgency: Urgency) -> Result<UserAnswer, Failure> {
+        lookup::groups_of(self, person, urgency).await
     }
 
     async fn census(&self, progress: &dyn Progress) -> Result<Census, Failure> {

@@ -30,7 +30,7 @@ use entitled_model::observation::{Coverage, ObservedGroup, SystemGroup, UserAnsw
 use entitled_model::{EmailKey, ErrorClass, Failure, GroupName, MapRule};
 use serde_json::{Value, json};
 
-use super::{EntitlementsBackend, Person, answer};
+use super::{EntitlementsBackend, Person, Urgency, answer};
 
 /// The largest file that is read.
 const FILE_BYTES_MAX: u64 = 64 * 1024 * 1024;
@@ -52,7 +52,7 @@ struct Contents {
 
 #[async_trait]
 impl EntitlementsBackend for Local {
-    async fn answer(&self, person: &Person) -> Result<UserAnswer, Failure> {
+    async fn answer(&self, person: &Person, _urgency: Urgency) -> Result<UserAnswer, Failure> {
         let Some(file) = &self.file else { return self.everybody() };
         let contents = self.contents(file).await?;
         let entry = person.email.as_ref().and_then(|email| contents.users.get(&email.key()));
@@ -105,6 +105,7 @@ fn unlisted() -> UserAnswer {
         unsaid: BTreeSet::new(),
         present: false,
         verdict: None,
+        account: None,
     }
 }
 

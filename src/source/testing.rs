@@ -11,7 +11,7 @@ use entitled_simulator::{Handle, Organisation, Simulator, SimulatorConfig, Syste
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::{Asks, Person, Registry, Silent, Source};
+use super::{Asks, Person, Registry, Silent, Source, Urgency};
 use crate::clock::{Clock, ManualClock};
 use crate::config;
 
@@ -113,8 +113,8 @@ impl Bench {
     /// Asks the only source, and holds its failure to be free of secrets.
     pub async fn ask(&self, person: &Person) -> Result<UserAnswer, Failure> {
         let answer = match &self.source().asks {
-            Asks::Backend(backend) => backend.answer(person).await,
-            Asks::Groups(groups) => groups.groups_of(person).await,
+            Asks::Backend(backend) => backend.answer(person, Urgency::Awaited).await,
+            Asks::Groups(groups) => groups.groups_of(person, Urgency::Awaited).await,
         };
         free_of_secrets(answer)
     }

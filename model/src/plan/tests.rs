@@ -28,10 +28,21 @@ fn group(name: &str) -> ObservedGroup {
     ObservedGroup::Directory { name: GroupName::parse(name).expect("valid"), external_id: None }
 }
 
+fn person(address: &str) -> CensusPerson {
+    CensusPerson::Address(EmailAddress::parse(address).expect("valid"))
+}
+
 fn asked(n: u128, groups: &[&str], coverage: Coverage) -> AskedUser {
     let groups = groups.iter().map(|name| group(name)).collect();
-    let answer =
-        UserAnswer { groups, coverage, entitlements: None, unsaid: BTreeSet::new(), present: true, verdict: None };
+    let answer = UserAnswer {
+        groups,
+        coverage,
+        entitlements: None,
+        unsaid: BTreeSet::new(),
+        present: true,
+        verdict: None,
+        account: None,
+    };
     AskedUser { user: user(n), began_at: at(), completed_at: at(), answer: Ok(answer) }
 }
 
@@ -140,7 +151,7 @@ fn an_incomplete_group_may_grow_and_not_shrink() {
     let stored = Stored { pairs: vec![pair(1, 1), pair(2, 1)], ..Stored::default() };
     let users = HashMap::from([(EmailKey::fold("b@x.fr"), user(2))]);
     let census = Census {
-        people: vec![EmailAddress::parse("B@x.fr").expect("valid")],
+        people: vec![person("B@x.fr")],
         groups: vec![
             CensusGroup {
                 group: group("g1"),
@@ -149,6 +160,7 @@ fn an_incomplete_group_may_grow_and_not_shrink() {
             },
             CensusGroup { group: group("g2"), members: vec![0], incomplete: None },
         ],
+        accounts_unread: None,
     };
     let plan = planned(&taken(census), &Known { users, ..known() }, &stored, &OPEN);
     assert_eq!(plan.creates, vec![pair(1, 2), pair(2, 2)]);
@@ -160,7 +172,7 @@ fn an_incomplete_group_may_grow_and_not_shrink() {
 fn a_census_is_silent_about_users_refreshed_since_it_began() {
     // S11
     let stored = Stored { pairs: vec![pair(1, 1), pair(1, 2)], ..Stored::default() };
-    let census = Census { people: vec![], groups: vec![] };
+    let census = Census { people: vec![], groups: vec![], accounts_unread: None };
     let known = Known { superseded: BTreeSet::from([user(1)]), ..known() };
     assert_eq!(planned(&taken(census), &known, &stored, &OPEN).removes, vec![pair(1, 2)]);
 }
@@ -216,8 +228,9 @@ fn an_administrator_by_another_source_lets_this_one_go() {
 #[test]
 fn the_hash_does_not_depend_on_the_ids_of_what_is_new() {
     let census = || Census {
-        people: ["a@x.fr", "b@x.fr"].map(|a| EmailAddress::parse(a).expect("valid")).to_vec(),
+        people: ["a@x.fr", "b@x.fr"].map(person).to_vec(),
         groups: vec![CensusGroup { group: group("new"), members: vec![0, 1], incomplete: None }],
+        accounts_unread: None,
     };
     let hash_from = |first: u128| {
         let mut next = first;
@@ -229,16 +242,16 @@ fn the_hash_does_not_depend_on_the_ids_of_what_is_new() {
         plan(&source(), desired, &Stored::default(), &OPEN).hash()
     };
     assert_eq!(hash_from(1), hash_from(77));
-    let other = taken(Census { people: vec![], groups: vec![] });
+    let other = taken(Census { people: vec![], groups: vec![], accounts_unread: None });
     assert_ne!(hash_from(1), planned(&other, &known(), &Stored::default(), &OPEN).hash());
 }
 
 #[test]
 fn a_million_memberships_are_a_thousand_events() {
     let members: Vec<u32> = (0..2_500).collect();
-    let people = members.iter().map(|n| EmailAddress::parse(&format!("u{n}@x.fr")).expect("valid")).collect();
+    let people = members.iter().map(|n| person(&format!("u{n}@x.fr"))).collect();
     let groups = vec![CensusGroup { group: group("g1"), members, incomplete: None }];
-    let census = Census { people, groups };
+    let census = Census { people, groups, accounts_unread: None };
     let events = planned(&taken(census), &known(), &Stored::default(), &OPEN).events();
     let types: Vec<_> = events.iter().map(Event::event_type).collect();
     assert_eq!(

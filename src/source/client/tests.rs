@@ -15,6 +15,7 @@ use url::Url;
 
 use super::{Call, Transport, reply};
 use crate::clock::Clock;
+use crate::source::Urgency;
 use crate::source::testing::{Bench, SIRET, ann};
 
 /// Many blanks and `{}`, by gzip.
@@ -88,7 +89,7 @@ async fn a_refused_connection_is_a_connect_failure() {
     let source = bench.source();
     bench.simulator.shutdown().await;
     let crate::source::Asks::Backend(backend) = &source.asks else { panic!("a backend") };
-    let failure = backend.answer(&ann()).await.expect_err("nobody listens");
+    let failure = backend.answer(&ann(), Urgency::Awaited).await.expect_err("nobody listens");
     assert_eq!((failure.class, failure.message.as_str()), (Connect, "the connection was refused"));
 }
 

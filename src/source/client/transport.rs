@@ -13,6 +13,7 @@ use url::Url;
 
 use super::reply::{self, Reply};
 use crate::clock::Clock;
+use crate::source::Urgency;
 
 /// The longest a connection may take to be made.
 const CONNECT_TIMEOUT_MAX: Duration = Duration::from_secs(5);
@@ -29,6 +30,7 @@ pub struct Call {
     pub url: Url,
     pub headers: Vec<(HeaderName, HeaderValue)>,
     pub content: Content,
+    pub urgency: Urgency,
 }
 
 pub enum Content {
@@ -39,11 +41,15 @@ pub enum Content {
 
 impl Call {
     pub fn get(url: Url) -> Self {
-        Self { method: Method::GET, url, headers: Vec::new(), content: Content::None }
+        Self { method: Method::GET, url, headers: Vec::new(), content: Content::None, urgency: Urgency::Background }
     }
 
     pub fn post(url: Url, content: Content) -> Self {
-        Self { method: Method::POST, url, headers: Vec::new(), content }
+        Self { method: Method::POST, url, headers: Vec::new(), content, urgency: Urgency::Background }
+    }
+
+    pub fn urgency(self, urgency: Urgency) -> Self {
+        Self { urgency, ..self }
     }
 }
 
@@ -100,7 +106,7 @@ impl Transport {
     }
 
     fn request(&self, call: &Call, credential: Option<(&HeaderName, &HeaderValue)>) -> reqwest::RequestBuilder {
-        let Call { method, url, headers, content } = call;
+        let Call { method, url, headers, content, urgency: _ } = call;
         let mut request = self.http.request(method.clone(), url.clone()).header(ACCEPT, "application/json");
         for (name, value) in headers {
             request = request.header(name, value);

@@ -8,6 +8,7 @@ use entitled_model::{EntitlementValue, Facet};
 use entitled_simulator::{Fault, PostSupport, RecordedRequest, System, Target};
 use serde_json::json;
 
+use crate::source::Urgency;
 use crate::source::testing::{Bench, SIRET, ann, groups, person, source_name, with_claim};
 
 const SETTINGS: &str = "claims = [\"siret\", \"idp_id\"]\noptional_claims = [\"level\", \"beta\"]";
@@ -179,7 +180,8 @@ async fn the_local_fallback_lets_everybody_in_and_says_nothing_else() {
     // D5
     let bench = Bench::deploycenter("fallback = \"local\"").await;
     let source = bench.registry().get(&source_name("deploycenter")).expect("configured");
-    let answer = source.fallback.as_ref().expect("configured").answer(&ann()).await.expect("answered");
+    let answer =
+        source.fallback.as_ref().expect("configured").answer(&ann(), Urgency::Awaited).await.expect("answered");
     assert_eq!(answer.coverage, Coverage::Facets(BTreeSet::new()));
     let stated: Vec<_> = answer.entitlements.expect("stated").into_iter().collect();
     assert_eq!(stated, [("can_access".to_owned(), EntitlementValue::of(&json!(true)))]);

@@ -34,7 +34,7 @@ pub async fn take(source: &GoogleWorkspace, progress: &dyn Progress) -> Result<C
     let Reading { graph, people, .. } = reading.run(progress).await?;
     let people = people.into_inner().map_err(|_| incomplete("reading the members broke off"))?;
     let groups = expand(graph, source.nested, people.len())?;
-    Ok(Census { people: people.into_list(), groups })
+    Ok(Census { people: people.into_list(), groups, accounts_unread: None })
 }
 
 /// Lists every group, and marks those that count.

@@ -12,6 +12,7 @@ use url::Url;
 use super::token::Tokens;
 use super::wire::{self, Answered, Group, GroupCount, GroupsPage, Kinded, Member, MembersPage, Page};
 use crate::config::{self, GoogleWorkspaceConfig};
+use crate::source::Urgency;
 use crate::source::client::{Call, Client};
 
 /// The API's own limit for groups and members.
@@ -52,11 +53,11 @@ impl Directory {
     }
 
     /// The groups of which the user or group with this address is a direct member; `None` when there is no such one.
-    pub async fn groups_of(&self, address: &str) -> Result<Option<Vec<Group>>, Failure> {
+    pub async fn groups_of(&self, address: &str, urgency: Urgency) -> Result<Option<Vec<Group>>, Failure> {
         let mut url = self.address(&[]);
         url.query_pairs_mut().append_pair("userKey", address);
         let mut groups = Vec::new();
-        let listed = self.list::<GroupsPage>(url, |page| groups.extend(page)).await?;
+        let listed = self.list::<GroupsPage>(url, urgency, |page| groups.extend(page)).await?;
         Ok((listed == Listed::ToTheEnd).then_some(groups))
     }
 
@@ -67,27 +68,32 @@ impl Directory {
             config::Directory::Customer(customer) => url.query_pairs_mut().append_pair("customer", customer),
             config::Directory::Domain(domain) => url.query_pairs_mut().append_pair("domain", domain),
         };
-        self.list::<GroupsPage>(url, each).await
+        self.list::<GroupsPage>(url, Urgency::Background, each).await
     }
 
     /// The direct members of a group, page by page; the key is its id or its address.
     pub async fn members(&self, key: &str, each: impl FnMut(Vec<Member>) + Send) -> Result<Listed, Failure> {
-        self.list::<MembersPage>(self.address(&[key, "members"]), each).await
+        self.list::<MembersPage>(self.address(&[key, "members"]), Urgency::Background, each).await
     }
 
     /// How many direct members a group states now; `None` when it doesn't, or is gone.
     pub async fn members_stated(&self, key: &str) -> Result<Option<u64>, Failure> {
-        Ok(match self.ask::<GroupCount>(self.address(&[key])).await? {
+        Ok(match self.ask::<GroupCount>(self.address(&[key]), Urgency::Background).await? {
             Answered::With(group) => group.direct_members_count,
             Answered::NoSuchKey => None,
         })
     }
 
-    async fn list<P: Page>(&self, url: Url, mut each: impl FnMut(Vec<P::Entry>) + Send) -> Result<Listed, Failure> {
+    async fn list<P: Page>(
+        &self,
+        url: Url,
+        urgency: Urgency,
+        mut each: impl FnMut(Vec<P::Entry>) + Send,
+    ) -> Result<Listed, Failure> {
         let mut tokens = BTreeSet::new();
         let mut token: Option<String> = None;
         for _ in 0..self.pages_max {
-            let (entries, next) = match self.ask::<P>(with_page(url.clone(), token.as_deref())).await? {
+            let (entries, next) = match self.ask::<P>(with_page(url.clone(), token.as_deref()), urgency).await? {
                 Answered::With(page) => page.into_parts(),
                 Answered::NoSuchKey if token.is_none() => return Ok(Listed::NoSuchKey),
                 Answered::NoSuchKey => return Err(incomplete("what was listed went away between two pages")),
@@ -103,8 +109,10 @@ impl Directory {
         Err(incomplete(&format!("a list has more than {pages_max} pages: see sources.{source}.page_cap")))
     }
 
-    async fn ask<T: Kinded>(&self, url: Url) -> Result<Answered<T>, Failure> {
-        self.client.ask(&Call::get(url), &self.tokens, |reply| wire::read::<T>(reply, &self.source)).await
+    async fn ask<T: Kinded>(&self, url: Url, urgency: Urgency) -> Result<Answered<T>, Failure> {
+        self.client
+            .ask(&Call::get(url).urgency(urgency), &self.tokens, |reply| wire::read::<T>(reply, &self.source))
+            .await
     }
 
     fn address(&self, below_groups: &[&str]) -> Url {

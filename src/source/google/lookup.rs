@@ -12,7 +12,7 @@ use super::GoogleWorkspace;
 use super::directory::{Directory, incomplete};
 use super::wire::Group;
 use crate::config::Nested;
-use crate::source::Person;
+use crate::source::{Person, Urgency};
 
 /// Groups of one user, inner and outer together.
 const GROUPS_OF_ONE_MAX: usize = 10_000;
@@ -20,17 +20,17 @@ const GROUPS_OF_ONE_MAX: usize = 10_000;
 /// Groups by their immutable id.
 type Found = BTreeMap<String, Group>;
 
-pub async fn groups_of(source: &GoogleWorkspace, person: &Person) -> Result<UserAnswer, Failure> {
+pub async fn groups_of(source: &GoogleWorkspace, person: &Person, urgency: Urgency) -> Result<UserAnswer, Failure> {
     let Some(email) = &person.email else {
         let message = "the user has no email, so the source was not asked";
         return Err(Failure::new(ErrorClass::MissingClaim, message));
     };
-    let Some(direct) = source.directory.groups_of(email.as_given()).await? else {
+    let Some(direct) = source.directory.groups_of(email.as_given(), urgency).await? else {
         return Ok(answer(BTreeSet::new(), Presence::Unknown, None));
     };
     let found = match source.nested {
         Nested::Direct => direct.into_iter().map(|group| (group.id.clone(), group)).collect(),
-        Nested::Expand => with_outer(source, direct).await?,
+        Nested::Expand => with_outer(source, direct, urgency).await?,
     };
     let mut groups = BTreeSet::new();
     for group in found.values() {
@@ -52,11 +52,19 @@ fn answer(
     verdict: Option<Verdict>,
 ) -> UserAnswer {
     let present = presence == Presence::Known;
-    UserAnswer { groups, coverage: Coverage::Everything, entitlements: None, unsaid: BTreeSet::new(), present, verdict }
+    UserAnswer {
+        groups,
+        coverage: Coverage::Everything,
+        entitlements: None,
+        unsaid: BTreeSet::new(),
+        present,
+        verdict,
+        account: None,
+    }
 }
 
 /// Walks outwards, level by level; each group is asked once, so that a cycle ends.
-async fn with_outer(source: &GoogleWorkspace, direct: Vec<Group>) -> Result<Found, Failure> {
+async fn with_outer(source: &GoogleWorkspace, direct: Vec<Group>, urgency: Urgency) -> Result<Found, Failure> {
     let mut found = Found::new();
     let mut level = direct;
     while !level.is_empty() {
@@ -70,25 +78,28 @@ async fn with_outer(source: &GoogleWorkspace, direct: Vec<Group>) -> Result<Foun
         if found.len() > GROUPS_OF_ONE_MAX {
             return Err(incomplete(&format!("the user is in more than {GROUPS_OF_ONE_MAX} groups")));
         }
-        level = outer(source, fresh).await?;
+        level = outer(source, fresh, urgency).await?;
     }
     Ok(found)
 }
 
 /// The groups that hold these, several lists at once.
-async fn outer(source: &GoogleWorkspace, addresses: Vec<String>) -> Result<Vec<Group>, Failure> {
+async fn outer(source: &GoogleWorkspace, addresses: Vec<String>, urgency: Urgency) -> Result<Vec<Group>, Failure> {
     let mut outer = Vec::new();
     let mut waiting = addresses.into_iter();
-    let mut reading: FuturesUnordered<_> =
-        waiting.by_ref().take(source.concurrency).map(|address| outer_of(&source.directory, address)).collect();
+    let mut reading: FuturesUnordered<_> = waiting
+        .by_ref()
+        .take(source.concurrency)
+        .map(|address| outer_of(&source.directory, address, urgency))
+        .collect();
     while let Some(read) = reading.next().await {
         outer.extend(read?);
-        reading.extend(waiting.next().map(|address| outer_of(&source.directory, address)));
+        reading.extend(waiting.next().map(|address| outer_of(&source.directory, address, urgency)));
     }
     Ok(outer)
 }
 
-async fn outer_of(directory: &Directory, address: String) -> Result<Vec<Group>, Failure> {
-    let outer = directory.groups_of(&address).await?;
+async fn outer_of(directory: &Directory, address: String, urgency: Urgency) -> Result<Vec<Group>, Failure> {
+    let outer = directory.groups_of(&address, urgency).await?;
     outer.ok_or_else(|| incomplete("a group went away while the user's groups were read"))
 }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 
 use entitled_model::EmailAddress;
+use entitled_model::observation::CensusPerson;
 
 /// Kept small, for a million people: an address's key is not stored beside it, but found by its hash.
 #[derive(Default)]
@@ -35,7 +36,7 @@ impl People {
         self.list.len()
     }
 
-    pub fn into_list(self) -> Vec<EmailAddress> {
-        self.list
+    pub fn into_list(self) -> Vec<CensusPerson> {
+        self.list.into_iter().map(CensusPerson::Address).collect()
     }
 }

@@ -31,7 +31,8 @@ fn members_of(group: &str) -> Target {
 /// Group → members, folded.
 fn memberships(census: &Census) -> BTreeMap<String, Vec<String>> {
     let of = |members: &[u32]| {
-        let mut of: Vec<_> = members.iter().map(|at| census.people[*at as usize].key().as_str().to_owned()).collect();
+        let mut of: Vec<_> =
+            members.iter().map(|at| census.people[*at as usize].address().key().as_str().to_owned()).collect();
         of.sort();
         of
     };
@@ -178,7 +179,7 @@ async fn entries_without_a_person_count_but_are_nobody() {
     assert_eq!(memberships(&census)["a@example.org"], ["ann@example.org"]);
     assert!(marked(&census).is_empty(), "{:?}", marked(&census));
     assert_eq!(census.people.len(), 1, "one person, however spelled");
-    assert_eq!(census.people[0].as_given(), "Ann@Example.org");
+    assert_eq!(census.people[0].address().as_given(), "Ann@Example.org");
     // Without its address the entry still counts.
     organisation.fault(members_of("b@example.org"), Fault::omit_key("email"));
     let census = bench.census().await.expect("read");
