@@ -9,6 +9,7 @@ mod identify;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use entitled_model::entitlement::Entitlements;
@@ -138,15 +139,27 @@ impl Logins {
             identified = self.identify(&login) => identified?,
             () = clock.sleep(self.deadline) => return Err(LoginError::Busy),
         };
-        let person = Person::from(identified.user.clone());
-        let flight =
-            self.flights.join_or_start(person.user, &identified.profile, arrived, || self.start(&identified, &login));
+        let flight = self.refresh(&identified, &login, arrived).await;
+        if !flight.found_another_user() {
+            return self.known(identified, &flight).await;
+        }
+        // By the directory's word the address is another user's: it is they who logged in.
+        let identified = self.identify(&login).await?;
+        let flight = self.refresh(&identified, &login, arrived).await;
+        self.known(identified, &flight).await
+    }
+
+    /// Asks every source about the user, or joins who does, until that is done or the login's time is up.
+    async fn refresh(&self, identified: &identify::Identified, login: &Login, arrived: Duration) -> Arc<Flight> {
+        let clock = self.runner.store.clock();
+        let (user, profile) = (identified.user.id, &identified.profile);
+        let flight = self.flights.join_or_start(user, profile, arrived, || self.start(identified, login));
         let remaining = self.deadline.saturating_sub(clock.monotonic().saturating_sub(arrived));
         tokio::select! {
             () = flight.landed() => {}
             () = clock.sleep(remaining) => {}
         }
-        self.known(identified.user.id, identified.profile, &flight).await
+        flight
     }
 
     /// Whether some source is asked with this claim; others are not kept.
@@ -165,16 +178,20 @@ impl Logins {
             actor: login.actor.clone(),
             correlation_id: login.correlation_id.clone(),
             identified: identified.clone(),
+            another_user: flight.another_user(),
         };
         self.tasks.spawn(refresh.all(sources, results));
         flight
     }
 
-    async fn known(&self, user: UserId, profile: Profile, flight: &Flight) -> Result<LoginAnswer, LoginError> {
+    async fn known(&self, identified: identify::Identified, flight: &Flight) -> Result<LoginAnswer, LoginError> {
+        let (user, profile) = (identified.user.id, identified.profile);
         let store = &self.runner.store;
         let conn = store.reader();
         let (position, _) = store.head(conn).await?;
-        let memberships = store.memberships_of_user(conn, user).await?;
+        let standing = store.standing(conn, user).await?;
+        // Whoever is suspended keeps the rows, and has no access by them.
+        let memberships = if standing.is_active() { store.memberships_of_user(conn, user).await? } else { Vec::new() };
         let mut entitlements = store.entitlements_of_user(conn, user).await?;
         let observed = store.observed(conn, user).await?;
         let mut sources = Vec::new();
@@ -183,15 +200,20 @@ impl Logins {
             if part.freshness == Freshness::Unavailable
                 && let Some(fallback) = &source.fallback
             {
-                let person =
-                    Person { user, email: profile.email.clone(), sub: profile.sub.clone(), claims: BTreeMap::new() };
+                let person = Person {
+                    user,
+                    email: profile.email.clone(),
+                    sub: profile.sub.clone(),
+                    external_id: None,
+                    claims: BTreeMap::new(),
+                };
                 let stated =
                     fallback.answer(&person, Urgency::Awaited).await.ok().and_then(|answer| answer.entitlements);
                 entitlements.extend(stated.map(|stated| (source.name.clone(), stated)));
             }
             sources.push(part);
         }
-        let decision = decision::decide(&sources, &entitlements, &observed, self.enforce_can_access);
+        let decision = decision::decide(&sources, &entitlements, &observed, &standing, self.enforce_can_access);
         let told = sources.iter().map(|part| (part.source.clone(), part.freshness.as_str()));
         self.runner.reports.metrics().login_answered(decision.as_str(), told);
         Ok(LoginAnswer { user, profile, decision, memberships, entitlements, sources, position })
@@ -218,6 +240,7 @@ struct Refresh {
     actor: String,
     correlation_id: Option<String>,
     identified: identify::Identified,
+    another_user: Arc<AtomicBool>,
 }
 
 impl Refresh {
@@ -248,7 +271,12 @@ impl Refresh {
         let Profile { email, sub, claims } = self.identified.profile.clone();
         (person.email, person.sub, person.claims) = (email, sub, claims);
         match self.runner.users(source, vec![Asked { person, newcomer: false }], &order).await {
-            Ok(run) => Refreshed::of(&run),
+            Ok(run) => {
+                if !run.users.is_empty() && !run.users.contains_key(&self.identified.user.id) {
+                    self.another_user.store(true, Ordering::Release);
+                }
+                Refreshed::of(&run)
+            }
             Err(RunError::Stopped) => Refreshed::interrupted(),
             Err(error) => Refreshed::failed("internal", &error),
         }

@@ -7,6 +7,7 @@
 //! run's record; a plan is committed only on the state it was made for.
 
 mod observe;
+mod people;
 mod prepare;
 mod summary;
 
@@ -17,7 +18,7 @@ use entitled_model::event::Cause;
 use entitled_model::instant::begin_after;
 use entitled_model::observation::Observation;
 use entitled_model::plan::Plan;
-use entitled_model::{GroupId, Instant, RunId, Trigger};
+use entitled_model::{GroupId, Instant, RunId, Trigger, UserId};
 use tokio_util::sync::CancellationToken;
 
 pub use observe::observe;
@@ -134,7 +135,7 @@ impl Reconciler {
         let latest = self.store.latest_begin(self.store.reader(), &run.source.name).await?;
         let began_at = begin_after(self.store.clock().now(), latest);
         let asked = match &run.scope {
-            Scope::Users(asked) => asked.iter().map(|asked| asked.person.clone()).collect(),
+            Scope::Users(asked) => self.with_accounts(run.source, asked).await?,
             Scope::Whole => self.users_to_ask(run.source).await?,
         };
         let observing = observe(run.source, &run.scope, asked, began_at, self.store.clock(), run.progress);
@@ -142,6 +143,20 @@ impl Reconciler {
             observation = observing => Ok((observation, began_at)),
             () = run.stop.cancelled() => Err(RunError::Stopped),
         }
+    }
+
+    /// The users to ask a directory about, each with the account that it is known to have of them.
+    async fn with_accounts(&self, source: &Source, asked: &[Asked]) -> Result<Vec<Person>, StoreError> {
+        let mut people: Vec<Person> = asked.iter().map(|asked| asked.person.clone()).collect();
+        if source.asks.one_by_one() {
+            return Ok(people);
+        }
+        let users: Vec<UserId> = people.iter().map(|person| person.user).collect();
+        let mut accounts = self.store.accounts_of(self.store.reader(), &source.name, &users).await?;
+        for person in &mut people {
+            person.external_id = accounts.remove(&person.user);
+        }
+        Ok(people)
     }
 
     /// The users a backend can be asked about: active, and known with the claims that it needs.
@@ -178,11 +193,15 @@ impl Reconciler {
         }
         let Prepared { plan, superseded, .. } = prepared;
         if plan.held.is_none() {
+            unit.write_people(&run.source.name, &plan.people).await?;
             unit.create_profiles(&plan.new_users).await?;
             unit.record(&cause(run), observed_at(observation, began_at), plan.events()).await?;
             if superseded.is_some() {
                 let applied: Vec<_> = summary::marks(run, observation).collect();
                 unit.mark_observed(&run.source.name, run.run_id, &applied).await?;
+            }
+            if let Some(vanished) = &plan.vanished {
+                unit.mark_vanished(&run.source.name, vanished, began_at).await?;
             }
         }
         let names = self.group_names(unit.reader(), &plan).await?;
@@ -226,6 +245,6 @@ fn observed_at(observation: &Observation, began_at: Instant) -> Instant {
 impl From<UserRecord> for Person {
     fn from(user: UserRecord) -> Self {
         let Profile { email, sub, claims } = user.profile;
-        Person { user: user.id, email, sub, claims }
+        Person { user: user.id, email, sub, external_id: None, claims }
     }
 }

@@ -38,6 +38,8 @@ pub struct Person {
     /// The address of the latest login, as given.
     pub email: Option<EmailAddress>,
     pub sub: Option<Subject>,
+    /// The id of the account that the asked source is known to have of them.
+    pub external_id: Option<String>,
     /// The persisted claims; each source picks those that its settings name.
     pub claims: BTreeMap<String, serde_json::Value>,
 }

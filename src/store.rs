@@ -5,6 +5,7 @@
 //! Invariants: events and the rows that follow from them commit together; the log's head is the lock under which all
 //! writers stand, on both databases; no network call happens while it is held.
 
+mod accounts;
 mod connect;
 mod entitlements;
 mod error;
@@ -27,6 +28,7 @@ use std::sync::Arc;
 
 use sea_orm::{ConnectionTrait, DatabaseConnection, StreamTrait};
 
+pub use accounts::Standing;
 pub use connect::{Access, Database};
 pub use error::StoreError;
 pub use groups::GroupRow;

@@ -2,6 +2,8 @@
 
 mod support;
 
+#[path = "serve/accounts.rs"]
+mod accounts;
 #[path = "serve/answer.rs"]
 mod answer;
 #[path = "serve/decision.rs"]

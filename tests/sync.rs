@@ -4,6 +4,8 @@ mod support;
 
 #[path = "sync/absence.rs"]
 mod absence;
+#[path = "sync/accounts.rs"]
+mod accounts;
 #[path = "sync/administrators.rs"]
 mod administrators;
 #[path = "sync/backend.rs"]
@@ -44,5 +46,7 @@ mod people;
 mod privacy;
 #[path = "sync/quiet.rs"]
 mod quiet;
+#[path = "sync/renames.rs"]
+mod renames;
 #[path = "sync/stage.rs"]
 mod stage;

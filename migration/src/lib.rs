@@ -10,6 +10,7 @@ mod m20261122_000001_event_log;
 mod m20261122_000002_read_models;
 mod m20261122_000003_runs;
 mod m20261122_000004_resources;
+mod m20261124_000005_directory;
 
 /// All steps, oldest first.
 pub struct Migrator;
@@ -22,6 +23,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000002_read_models::Migration),
             Box::new(m20261122_000003_runs::Migration),
             Box::new(m20261122_000004_resources::Migration),
+            Box::new(m20261124_000005_directory::Migration),
         ]
     }
 }

@@ -1,12 +1,14 @@
 //! Desired: an observation in the store's own ids, with what may be concluded from it.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use uuid::Uuid;
 
 use crate::entitlement::{EntitlementKey, Entitlements};
-use crate::identity::{EmailAddress, EmailKey, Facet, GroupId, UserId};
-use crate::observation::{AskedUser, Census, CensusPerson, Coverage, ErrorClass, Observation, ObservedGroup};
+use crate::groups::{GroupJoin, JoinedGroups, KnownGroups, Listing};
+use crate::identity::{EmailAddress, Facet, GroupId, UserId};
+use crate::observation::{AskedUser, Census, Coverage, ErrorClass, Observation, ObservedGroup};
+use crate::people::{Joined, PeopleChanges};
 
 /// A membership without its source: (group, user), in the order both stores sort by.
 pub type Pair = (GroupId, UserId);
@@ -14,8 +16,9 @@ pub type Pair = (GroupId, UserId);
 /// What the store knows about the names in an observation.
 #[derive(Debug, Default)]
 pub struct Known {
-    pub users: HashMap<EmailKey, UserId>,
-    pub groups: HashMap<String, GroupId>,
+    /// Who the people of the observation are.
+    pub people: Joined,
+    pub groups: KnownGroups,
     /// Users who were asked about and are not stored: they are created when the source knows them.
     pub newcomers: BTreeMap<UserId, EmailAddress>,
     /// The resource types whose resources must be provisioned here first, with those of the observation's that are.
@@ -43,7 +46,8 @@ pub struct Desired {
     /// Ascending, each once.
     pub pairs: Vec<Pair>,
     pub new_users: Vec<(UserId, EmailAddress)>,
-    pub new_groups: Vec<(GroupId, ObservedGroup)>,
+    pub groups: JoinedGroups,
+    pub people: PeopleChanges,
     pub entitlements: BTreeMap<UserId, Entitlements>,
     /// What each answer said nothing about, though it might have.
     pub unsaid: BTreeMap<UserId, BTreeSet<EntitlementKey>>,
@@ -55,8 +59,23 @@ pub struct Desired {
 pub enum Conclusion {
     /// Each user was asked about alone; users who are not here were not asked.
     Users(BTreeMap<UserId, Result<Coverage, ErrorClass>>),
-    /// The whole directory was read, but for the members of these groups, and is silent about `superseded` users.
-    Everything { incomplete: BTreeMap<GroupId, ErrorClass>, superseded: BTreeSet<UserId> },
+    /// The whole directory was read.
+    Everything(Whole),
+}
+
+/// What a whole directory's list says of groups.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Whole {
+    /// The groups that it lists.
+    pub listed: BTreeSet<GroupId>,
+    /// The groups of the store that the source manages.
+    pub managed: BTreeSet<GroupId>,
+    /// Listed groups of which the directory then said that they are not there.
+    pub went_away: BTreeSet<GroupId>,
+    /// Listed groups whose members could not be read whole.
+    pub incomplete: BTreeMap<GroupId, ErrorClass>,
+    /// Users about whom it is silent.
+    pub superseded: BTreeSet<UserId>,
 }
 
 impl Default for Conclusion {
@@ -71,6 +90,8 @@ pub enum Unlisted {
     Remove,
     /// Not removed, because that part could not be read.
     Keep(ErrorClass),
+    /// Its whole group is not listed: once is not enough to believe that.
+    GroupUnlisted,
     /// Nothing was said about it.
     Untouched,
 }
@@ -85,9 +106,10 @@ impl Conclusion {
                 Some(Ok(coverage)) if coverage.covers(facet) => Unlisted::Remove,
                 Some(Ok(_)) => Unlisted::Untouched,
             },
-            Conclusion::Everything { superseded, .. } if superseded.contains(&user) => Unlisted::Untouched,
-            Conclusion::Everything { incomplete, .. } => {
-                incomplete.get(&group).map_or(Unlisted::Remove, |class| Unlisted::Keep(*class))
+            Conclusion::Everything(whole) if whole.superseded.contains(&user) => Unlisted::Untouched,
+            Conclusion::Everything(whole) if !whole.listed.contains(&group) => Unlisted::GroupUnlisted,
+            Conclusion::Everything(whole) => {
+                whole.incomplete.get(&group).map_or(Unlisted::Remove, |class| Unlisted::Keep(*class))
             }
         }
     }
@@ -103,8 +125,8 @@ pub fn desired(observation: &Observation, known: &Known, new_id: &mut dyn FnMut(
 }
 
 fn of_users(asked: &[AskedUser], known: &Known, new_id: &mut dyn FnMut() -> Uuid) -> Desired {
-    let mut groups = GroupIds { known: &known.groups, new: BTreeMap::new(), new_id };
-    let mut desired = Desired::default();
+    let mut groups = GroupJoin::new(&known.groups, Listing::Part, new_id);
+    let mut desired = Desired { people: known.people.changes.clone(), ..Desired::default() };
     let mut conclusions = BTreeMap::new();
     for asked in asked.iter().filter(|asked| !known.superseded.contains(&asked.user)) {
         let conclusion = match &asked.answer {
@@ -117,7 +139,7 @@ fn of_users(asked: &[AskedUser], known: &Known, new_id: &mut dyn FnMut() -> Uuid
                     desired.new_users.push((asked.user, address.clone()));
                 }
                 let effective = answer.groups.iter().filter(|group| known.is_effective(group));
-                desired.pairs.extend(effective.map(|group| (groups.id(group), asked.user)));
+                desired.pairs.extend(effective.filter_map(|group| Some((groups.id(group)?, asked.user))));
                 if let Some(entitlements) = &answer.entitlements {
                     desired.entitlements.insert(asked.user, entitlements.clone());
                     desired.unsaid.insert(asked.user, answer.unsaid.clone());
@@ -129,58 +151,35 @@ fn of_users(asked: &[AskedUser], known: &Known, new_id: &mut dyn FnMut() -> Uuid
     }
     desired.pairs.sort_unstable();
     desired.pairs.dedup();
-    desired.new_groups = groups.into_new();
+    desired.groups = groups.whole();
     desired.conclusion = Conclusion::Users(conclusions);
     desired
 }
 
 fn of_census(census: &Census, known: &Known, new_id: &mut dyn FnMut() -> Uuid) -> Desired {
-    let mut desired = Desired::default();
-    let mut people = Vec::with_capacity(census.people.len());
-    for address in census.people.iter().map(CensusPerson::address) {
-        people.push(known.users.get(&address.key()).copied().unwrap_or_else(|| {
-            let id = UserId(new_id());
-            desired.new_users.push((id, address.clone()));
-            id
-        }));
-    }
-    let mut groups = GroupIds { known: &known.groups, new: BTreeMap::new(), new_id };
-    let mut incomplete = BTreeMap::new();
+    let Joined { users, created, changes } = &known.people;
+    let mut desired = Desired { new_users: created.clone(), people: changes.clone(), ..Desired::default() };
+    let listed = census.groups.iter().filter_map(|observed| observed.group.external_id());
+    let mut groups = GroupJoin::new(&known.groups, Listing::Whole(listed.collect()), new_id);
+    let mut whole =
+        Whole { managed: known.groups.managed().collect(), superseded: known.superseded.clone(), ..Whole::default() };
     desired.pairs.reserve_exact(census.groups.iter().map(|group| group.members.len()).sum());
     for observed in &census.groups {
-        let group = groups.id(&observed.group);
-        if let Some(failure) = &observed.incomplete {
-            incomplete.insert(group, failure.class);
+        let Some(group) = groups.id(&observed.group) else { continue };
+        whole.listed.insert(group);
+        if observed.went_away {
+            whole.went_away.insert(group);
         }
-        let members = observed.members.iter().map(|&index| people[index as usize]);
+        if let Some(failure) = &observed.incomplete {
+            whole.incomplete.insert(group, failure.class);
+        }
+        let members = observed.members.iter().filter_map(|&index| users[index as usize]);
         let spoken_of = members.filter(|user| !known.superseded.contains(user));
         desired.pairs.extend(spoken_of.map(|user| (group, user)));
     }
     desired.pairs.sort_unstable();
     desired.pairs.dedup();
-    desired.new_groups = groups.into_new();
-    desired.conclusion = Conclusion::Everything { incomplete, superseded: known.superseded.clone() };
+    desired.groups = groups.whole();
+    desired.conclusion = Conclusion::Everything(whole);
     desired
-}
-
-struct GroupIds<'a> {
-    known: &'a HashMap<String, GroupId>,
-    new: BTreeMap<&'a str, (GroupId, &'a ObservedGroup)>,
-    new_id: &'a mut dyn FnMut() -> Uuid,
-}
-
-impl<'a> GroupIds<'a> {
-    fn id(&mut self, group: &'a ObservedGroup) -> GroupId {
-        if let ObservedGroup::System(group) = group {
-            return group.id();
-        }
-        if let Some(id) = self.known.get(group.name()) {
-            return *id;
-        }
-        self.new.entry(group.name()).or_insert_with(|| (GroupId((self.new_id)()), group)).0
-    }
-
-    fn into_new(self) -> Vec<(GroupId, ObservedGroup)> {
-        self.new.into_values().map(|(id, group)| (id, group.clone())).collect()
-    }
 }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::entitlement::{EntitlementKey, EntitlementValue};
+use crate::groups::Rename;
 use crate::identity::{EventId, Facet, GroupId, Position, RunId, SourceName, UserId};
 use crate::instant::{self, Instant};
 use crate::observation::ObservedGroup;
@@ -19,7 +20,11 @@ pub const SCHEMA_VERSION: i32 = 1;
 pub enum Event {
     UserCreated(UserCreated),
     UserProfileChanged(UserProfileChanged),
+    UserSuspended(StandingChanged),
+    UserReactivated(StandingChanged),
     GroupCreated(GroupCreated),
+    GroupRenamed(GroupRenamed),
+    GroupDeleted(GroupDeleted),
     MembershipChanged(MembershipChanged),
     MembershipRemovalBlocked(RemovalBlocked),
     EntitlementChanged(EntitlementChanged),
@@ -50,6 +55,14 @@ pub enum ProfileField {
     Claims,
 }
 
+/// A source says that a user's account is suspended, or that it no longer is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StandingChanged {
+    pub user: UserId,
+    pub source: SourceName,
+}
+
 /// A group became known.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -62,6 +75,22 @@ pub struct GroupCreated {
     pub external_id: Option<String>,
     pub facet: Option<Facet>,
     pub resource_id: Option<String>,
+}
+
+/// A group is called by another name, and stays the same group.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GroupRenamed {
+    pub group: GroupId,
+    pub before: String,
+    pub after: String,
+}
+
+/// A group is gone; its memberships ended before.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GroupDeleted {
+    pub group: GroupId,
 }
 
 /// Memberships of one group began and ended, all of one source.
@@ -189,6 +218,11 @@ impl Event {
     }
 
     #[must_use]
+    pub fn group_renamed(Rename { group, before, after }: Rename) -> Self {
+        Event::GroupRenamed(GroupRenamed { group, before, after })
+    }
+
+    #[must_use]
     pub fn memberships_changed(group: GroupId, source: &SourceName, added: Vec<UserId>, removed: Vec<UserId>) -> Self {
         Event::MembershipChanged(MembershipChanged { group, source: source.clone(), added, removed })
     }
@@ -208,7 +242,11 @@ impl Event {
         match self {
             Event::UserCreated(_) => "user.created",
             Event::UserProfileChanged(_) => "user.profile_changed",
+            Event::UserSuspended(_) => "user.suspended",
+            Event::UserReactivated(_) => "user.reactivated",
             Event::GroupCreated(_) => "group.created",
+            Event::GroupRenamed(_) => "group.renamed",
+            Event::GroupDeleted(_) => "group.deleted",
             Event::MembershipChanged(_) => "membership.changed",
             Event::MembershipRemovalBlocked(_) => "membership.removal_blocked",
             Event::EntitlementChanged(_) => "entitlement.changed",
@@ -226,8 +264,11 @@ impl Event {
                 _ => ("user", String::new()),
             },
             Event::UserProfileChanged(event) => ("user", event.user.to_string()),
+            Event::UserSuspended(event) | Event::UserReactivated(event) => ("user", event.user.to_string()),
             Event::EntitlementChanged(event) => ("user", event.user.to_string()),
             Event::GroupCreated(event) => ("group", event.group.to_string()),
+            Event::GroupRenamed(event) => ("group", event.group.to_string()),
+            Event::GroupDeleted(event) => ("group", event.group.to_string()),
             Event::MembershipChanged(event) => ("group", event.group.to_string()),
             Event::MembershipRemovalBlocked(event) => ("group", event.group.to_string()),
             Event::ResourceProvisioned(ResourceProvisioned { resource_type, resource_id, .. })
@@ -247,7 +288,10 @@ impl Event {
         let text = match self {
             Event::UserCreated(event) => serde_json::to_string(event),
             Event::UserProfileChanged(event) => serde_json::to_string(event),
+            Event::UserSuspended(event) | Event::UserReactivated(event) => serde_json::to_string(event),
             Event::GroupCreated(event) => serde_json::to_string(event),
+            Event::GroupRenamed(event) => serde_json::to_string(event),
+            Event::GroupDeleted(event) => serde_json::to_string(event),
             Event::MembershipChanged(event) => serde_json::to_string(event),
             Event::MembershipRemovalBlocked(event) => serde_json::to_string(event),
             Event::EntitlementChanged(event) => serde_json::to_string(event),
@@ -265,7 +309,11 @@ impl Event {
         let read = match (event_type, schema_version) {
             ("user.created", 1) => serde_json::from_str(payload).map(Event::UserCreated),
             ("user.profile_changed", 1) => serde_json::from_str(payload).map(Event::UserProfileChanged),
+            ("user.suspended", 1) => serde_json::from_str(payload).map(Event::UserSuspended),
+            ("user.reactivated", 1) => serde_json::from_str(payload).map(Event::UserReactivated),
             ("group.created", 1) => serde_json::from_str(payload).map(Event::GroupCreated),
+            ("group.renamed", 1) => serde_json::from_str(payload).map(Event::GroupRenamed),
+            ("group.deleted", 1) => serde_json::from_str(payload).map(Event::GroupDeleted),
             ("membership.changed", 1) => serde_json::from_str(payload).map(Event::MembershipChanged),
             ("membership.removal_blocked", 1) => serde_json::from_str(payload).map(Event::MembershipRemovalBlocked),
             ("entitlement.changed", 1) => serde_json::from_str(payload).map(Event::EntitlementChanged),

@@ -3,18 +3,21 @@
 //! Everything here is total and deterministic: no I/O, no clock, no randomness. Instants and new ids come in as
 //! parameters. Read in the order of the data:
 //!
-//! [`observation`] (what a source said) → [`desired`] (what should be stored) → [`diff`](mod@diff) (against what is
-//! stored) → [`plan`] (guarded, hashed) → [`event`] (what happened, chained) → [`projection`] (rows that follow).
+//! [`observation`] (what a source said) → [`people`] and [`groups`] (who and what that is here) → [`desired`] (what should
+//! be stored) → [`diff`](mod@diff) (against what is stored) → [`plan`] (guarded, hashed) → [`event`] (what happened,
+//! chained) → [`projection`] (rows that follow).
 
 pub mod desired;
 pub mod diff;
 pub mod entitlement;
 pub mod event;
+pub mod groups;
 pub mod identity;
 pub mod instant;
 pub mod mapping;
 pub mod observation;
 pub mod outcome;
+pub mod people;
 pub mod plan;
 pub mod projection;
 pub mod resource;

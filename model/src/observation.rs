@@ -128,6 +128,15 @@ impl ObservedGroup {
             ObservedGroup::Directory { name, .. } | ObservedGroup::Resource { name, .. } => name.as_str(),
         }
     }
+
+    /// The directory's own immutable id, of a group that came from one.
+    #[must_use]
+    pub fn external_id(&self) -> Option<&str> {
+        match self {
+            ObservedGroup::Directory { external_id, .. } => external_id.as_deref(),
+            ObservedGroup::System(_) | ObservedGroup::Resource { .. } => None,
+        }
+    }
 }
 
 /// The seeded groups.
@@ -266,6 +275,8 @@ pub struct CensusGroup {
     pub members: Vec<u32>,
     /// Why the members may be more than those read; removals in this group then wait.
     pub incomplete: Option<Failure>,
+    /// The directory listed the group and then said that there is none: what the next complete list has to confirm.
+    pub went_away: bool,
 }
 
 /// What a source said in one run.

@@ -1,15 +1,18 @@
 //! The plan: the creates, deletes and kept-backs that an observation asks for, before anything is written.
 
+mod events;
+mod hash;
+
 use std::collections::{BTreeMap, BTreeSet};
 
-use sha2::{Digest, Sha256};
-
-use crate::desired::{Conclusion, Desired, Pair, Unlisted};
+use crate::desired::{Conclusion, Desired, Pair, Unlisted as Meaning};
 use crate::diff::diff;
 use crate::entitlement::Entitlements;
-use crate::event::{EntitlementChange, Event, RemovalBlocked};
+use crate::event::EntitlementChange;
+use crate::groups::{JoinedGroups, Rename};
 use crate::identity::{EmailAddress, Facet, GroupId, SourceName, UserId};
 use crate::observation::{ErrorClass, ObservedGroup};
+use crate::people::PeopleChanges;
 
 /// The most pairs one event carries, so that a first import of a million is a thousand events.
 pub const EVENT_PAIRS_MAX: usize = 1_000;
@@ -37,6 +40,10 @@ pub struct Stored {
     pub admins: Vec<(UserId, SourceName)>,
     /// Removals that were blocked before and told then.
     pub told_blocked: BTreeSet<Pair>,
+    /// Groups that an earlier complete list did not have either.
+    pub vanished: BTreeSet<GroupId>,
+    /// Groups in which other sources hold memberships: those outlive the directory's group.
+    pub shared: BTreeSet<GroupId>,
 }
 
 /// Why a removal that was asked for, or might have been, was not made.
@@ -46,6 +53,8 @@ pub enum KeepReason {
     Unread(ErrorClass),
     /// The last active person in `Admin` stays.
     LastAdministrator,
+    /// The group was not listed, and the next complete list has to agree.
+    AwaitingConfirmation,
     /// The plan is beyond the guard's limits.
     Guard,
 }
@@ -56,6 +65,7 @@ impl KeepReason {
         match self {
             KeepReason::Unread(class) => class.as_str(),
             KeepReason::LastAdministrator => "last_administrator",
+            KeepReason::AwaitingConfirmation => "awaiting_confirmation",
             KeepReason::Guard => "guard",
         }
     }
@@ -85,6 +95,14 @@ pub struct Plan {
     pub source: SourceName,
     pub new_users: Vec<(UserId, EmailAddress)>,
     pub new_groups: Vec<(GroupId, ObservedGroup)>,
+    pub renamed_groups: Vec<Rename>,
+    /// The directory's own groups that are gone from it, with all their memberships. Ascending.
+    pub deleted_groups: BTreeSet<GroupId>,
+    /// Groups that are not listed for the first time: what is remembered until the next complete list; none after an
+    /// observation that lists no whole directory.
+    pub vanished: Option<BTreeSet<GroupId>>,
+    /// What the directory's accounts change about users.
+    pub people: PeopleChanges,
     /// Ascending.
     pub creates: Vec<Pair>,
     /// Ascending.
@@ -105,39 +123,103 @@ pub struct Plan {
 #[must_use]
 pub fn plan(source: &SourceName, desired: Desired, stored: &Stored, guard: &Guard) -> Plan {
     let found = diff(&desired.pairs, &stored.pairs);
-    let alone = matches!(desired.conclusion, Conclusion::Users(_));
-    let mut removes = Vec::new();
-    let mut kept = Vec::new();
-    for pair in found.unlisted {
-        match desired.conclusion.unlisted(pair, stored.facets.get(&pair.0)) {
-            Unlisted::Remove => removes.push(pair),
-            Unlisted::Keep(class) => kept.push((pair, KeepReason::Unread(class))),
-            Unlisted::Untouched => {}
-        }
+    let Unlisted { mut removes, mut kept, awaiting } = unlisted(found.unlisted, &desired, stored);
+    let held = beyond(guard, (removes.len() + awaiting.len()) as u64, stored.pairs.len() as u64);
+    if held.is_some() {
+        // A person decides about all of it: the next list is not waited for.
+        removes.extend(awaiting);
+        removes.sort_unstable();
+    } else {
+        kept.extend(awaiting.into_iter().map(|pair| (pair, KeepReason::AwaitingConfirmation)));
     }
     let last = last_administrator(source, &removes, &found.missing, &stored.admins);
     removes.retain(|pair| Some(*pair) != last);
     kept.extend(last.map(|pair| (pair, KeepReason::LastAdministrator)));
     kept.sort_unstable();
-    let stays =
-        |pair: &&Pair| removes.binary_search(pair).is_err() && kept.binary_search_by_key(*pair, |(of, _)| *of).is_err();
-    let mut unchanged_of = BTreeMap::new();
-    for (_, user) in stored.pairs.iter().filter(stays).filter(|_| alone) {
-        *unchanged_of.entry(*user).or_default() += 1;
-    }
+    let (deleted_groups, vanished) = ended_groups(&desired, stored, &removes);
+    let JoinedGroups { new, renamed, replaced: _ } = desired.groups;
     Plan {
         source: source.clone(),
         new_users: desired.new_users,
-        new_groups: desired.new_groups,
-        held: beyond(guard, removes.len() as u64, stored.pairs.len() as u64),
+        new_groups: new,
+        renamed_groups: renamed,
+        vanished,
+        deleted_groups,
+        people: desired.people,
+        held,
         newly_blocked: last.into_iter().filter(|pair| !stored.told_blocked.contains(pair)).collect(),
         entitlements: entitlement_changes(desired.entitlements, &desired.unsaid, &stored.entitlements),
         unchanged: (stored.pairs.len() - removes.len() - kept.len()) as u64,
-        unchanged_of,
+        unchanged_of: unchanged_of(&desired.conclusion, stored, &removes, &kept),
         creates: found.missing,
         removes,
         kept,
     }
+}
+
+/// What becomes of stored memberships that are not listed.
+#[derive(Default)]
+struct Unlisted {
+    removes: Vec<Pair>,
+    kept: Vec<(Pair, KeepReason)>,
+    /// Their whole group is not listed, for the first time.
+    awaiting: Vec<Pair>,
+}
+
+fn unlisted(pairs: Vec<Pair>, desired: &Desired, stored: &Stored) -> Unlisted {
+    let gone = |group: &GroupId| stored.vanished.contains(group) || desired.groups.replaced.contains(group);
+    let mut unlisted = Unlisted::default();
+    for pair in pairs {
+        match desired.conclusion.unlisted(pair, stored.facets.get(&pair.0)) {
+            Meaning::Remove => unlisted.removes.push(pair),
+            Meaning::GroupUnlisted if gone(&pair.0) => unlisted.removes.push(pair),
+            Meaning::GroupUnlisted => unlisted.awaiting.push(pair),
+            Meaning::Keep(class) => unlisted.kept.push((pair, KeepReason::Unread(class))),
+            Meaning::Untouched => {}
+        }
+    }
+    unlisted
+}
+
+/// How many of each user's memberships stay, of a run about some users.
+fn unchanged_of(
+    conclusion: &Conclusion,
+    stored: &Stored,
+    removes: &[Pair],
+    kept: &[(Pair, KeepReason)],
+) -> BTreeMap<UserId, u64> {
+    let mut unchanged = BTreeMap::new();
+    if matches!(conclusion, Conclusion::Everything(_)) {
+        return unchanged;
+    }
+    let stays =
+        |pair: &&Pair| removes.binary_search(pair).is_err() && kept.binary_search_by_key(*pair, |(of, _)| *of).is_err();
+    for (_, user) in stored.pairs.iter().filter(stays) {
+        *unchanged.entry(*user).or_default() += 1;
+    }
+    unchanged
+}
+
+/// The source's own groups that end, since they are not listed and nobody stays in them; and those to remember, since they
+/// are not listed for the first time. None to remember when no whole was listed.
+fn ended_groups(
+    desired: &Desired,
+    stored: &Stored,
+    removes: &[Pair],
+) -> (BTreeSet<GroupId>, Option<BTreeSet<GroupId>>) {
+    let replaced = &desired.groups.replaced;
+    let Conclusion::Everything(whole) = &desired.conclusion else { return (BTreeSet::new(), None) };
+    let held = stored.pairs.iter().map(|(group, _)| *group);
+    let unlisted = held.chain(whole.managed.iter().copied()).filter(|group| !whole.listed.contains(group));
+    let unlisted: BTreeSet<GroupId> = unlisted.collect();
+    let mut staying = stored.shared.clone();
+    staying.extend(stored.pairs.iter().filter(|pair| removes.binary_search(pair).is_err()).map(|(group, _)| *group));
+    let emptied: BTreeSet<GroupId> = removes.iter().map(|(group, _)| *group).collect();
+    let gone = |group: &GroupId| [&stored.vanished, replaced, &emptied].iter().any(|of| of.contains(group));
+    let ended = unlisted.iter().filter(|group| whole.managed.contains(group) && !staying.contains(group));
+    let ended: BTreeSet<GroupId> = ended.copied().filter(gone).collect();
+    let remembered = unlisted.difference(&ended).chain(&whole.went_away).copied().collect();
+    (ended, Some(remembered))
 }
 
 /// The one removal to keep so that `Admin` does not lose its last active person; the longest-standing one stays.
@@ -191,28 +273,41 @@ fn entitlement_changes(
 }
 
 impl Plan {
-    /// Whether applying it would write anything but the run's own record.
+    /// Whether applying it would write nothing but the run's own record.
     #[must_use]
     pub fn is_quiet(&self) -> bool {
+        !self.changes_anything() && self.newly_blocked.is_empty()
+    }
+
+    /// Whether applying it would change anything that the source speaks of.
+    #[must_use]
+    pub fn changes_anything(&self) -> bool {
         let Plan {
             source: _,
             new_users,
             new_groups,
+            renamed_groups,
+            deleted_groups,
+            vanished: _,
+            people,
             creates,
             removes,
             kept: _,
-            newly_blocked,
+            newly_blocked: _,
             entitlements,
             unchanged: _,
             unchanged_of: _,
             held: _,
         } = self;
-        new_users.is_empty()
+        let nothing = new_users.is_empty()
             && new_groups.is_empty()
+            && renamed_groups.is_empty()
+            && deleted_groups.is_empty()
+            && people.users().next().is_none()
             && creates.is_empty()
             && removes.is_empty()
-            && newly_blocked.is_empty()
-            && entitlements.is_empty()
+            && entitlements.is_empty();
+        !nothing
     }
 
     /// What is kept back when the plan is held: everything it would have removed as well.
@@ -223,101 +318,6 @@ impl Plan {
         all.sort_unstable();
         all
     }
-
-    /// The content hash (lower-case hex of SHA-256): the same as long as the observation and the stored rows are.
-    ///
-    /// What is not stored yet has no lasting id, so it goes in by name.
-    #[must_use]
-    pub fn hash(&self) -> String {
-        let users: BTreeMap<_, _> = self.new_users.iter().map(|(id, address)| (id, address.key())).collect();
-        let groups: BTreeMap<_, _> = self.new_groups.iter().map(|(id, group)| (id, group.name())).collect();
-        let pair = |(group, user): &Pair| {
-            let group = groups.get(group).map_or_else(|| group.to_string(), |name| format!("+{name}"));
-            let user = users.get(user).map_or_else(|| user.to_string(), |key| format!("+{}", key.as_str()));
-            digest_of(&[&group, &user])
-        };
-        let changed = self.entitlements.iter().flat_map(|(user, changes)| {
-            let text = |value: &Option<_>| value.as_ref().map_or("", crate::EntitlementValue::text).to_owned();
-            changes.iter().map(move |(key, change)| {
-                digest_of(&[&user.to_string(), key, &text(&change.before), &text(&change.after)])
-            })
-        });
-        let mut digest = Sha256::new();
-        for (section, mut lines) in [
-            ("source", vec![digest_of(&[self.source.as_str()])]),
-            ("groups", groups.values().map(|name| digest_of(&[name])).collect()),
-            ("users", users.values().map(|key| digest_of(&[key.as_str()])).collect()),
-            ("creates", self.creates.iter().map(pair).collect::<Vec<_>>()),
-            ("removes", self.removes.iter().map(pair).collect()),
-            ("entitlements", changed.collect()),
-        ] {
-            lines.sort_unstable();
-            digest.update(section);
-            digest.update((lines.len() as u64).to_be_bytes());
-            lines.iter().for_each(|line| digest.update(line));
-        }
-        hex(&digest.finalize())
-    }
-
-    /// The events that say what applying this plan does.
-    #[must_use]
-    pub fn events(&self) -> Vec<Event> {
-        let users = self.new_users.chunks(EVENT_PAIRS_MAX);
-        let users = users.map(|chunk| Event::users_created(chunk.iter().map(|(id, _)| *id).collect()));
-        let groups = self.new_groups.iter().map(|(id, group)| Event::group_created(*id, group, &self.source));
-        let memberships = MembershipEvents { plan: self, creates: &self.creates, removes: &self.removes };
-        let blocked = self.newly_blocked.iter().map(|(group, user)| {
-            Event::MembershipRemovalBlocked(RemovalBlocked {
-                group: *group,
-                user: *user,
-                source: self.source.clone(),
-                reason: KeepReason::LastAdministrator.as_str().to_owned(),
-            })
-        });
-        let entitlements = self
-            .entitlements
-            .iter()
-            .map(|(user, changes)| Event::entitlements_changed(*user, &self.source, changes.clone()));
-        users.chain(groups).chain(memberships).chain(blocked).chain(entitlements).collect()
-    }
-}
-
-/// One event per group (or per thousand pairs of it), creates and removes of a group together.
-struct MembershipEvents<'a> {
-    plan: &'a Plan,
-    creates: &'a [Pair],
-    removes: &'a [Pair],
-}
-
-impl Iterator for MembershipEvents<'_> {
-    type Item = Event;
-
-    fn next(&mut self) -> Option<Event> {
-        let group = match (self.creates.first(), self.removes.first()) {
-            (None, None) => return None,
-            (Some((group, _)), None) | (None, Some((group, _))) => *group,
-            (Some((created, _)), Some((removed, _))) => *created.min(removed),
-        };
-        let removed = take_group(&mut self.removes, group, EVENT_PAIRS_MAX);
-        let added = take_group(&mut self.creates, group, EVENT_PAIRS_MAX - removed.len());
-        Some(Event::memberships_changed(group, &self.plan.source, added, removed))
-    }
-}
-
-fn take_group(pairs: &mut &[Pair], group: GroupId, max: usize) -> Vec<UserId> {
-    let count = pairs.iter().take(max).take_while(|(of, _)| *of == group).count();
-    let (taken, rest) = pairs.split_at(count);
-    *pairs = rest;
-    taken.iter().map(|(_, user)| *user).collect()
-}
-
-fn digest_of(fields: &[&str]) -> [u8; 32] {
-    let mut digest = Sha256::new();
-    for field in fields {
-        digest.update((field.len() as u64).to_be_bytes());
-        digest.update(field);
-    }
-    digest.finalize().into()
 }
 
 /// Lower-case hexadecimal.

@@ -12,7 +12,24 @@ pub enum RowChange<'e> {
     InsertUsers {
         users: &'e [UserId],
     },
+    /// The source has suspended the user.
+    PutSuspension {
+        user: UserId,
+        source: &'e SourceName,
+    },
+    DeleteSuspension {
+        user: UserId,
+        source: &'e SourceName,
+    },
     InsertGroup(&'e GroupCreated),
+    RenameGroup {
+        group: GroupId,
+        name: &'e str,
+    },
+    /// The group stays for what its memberships were; its name is free.
+    EndGroup {
+        group: GroupId,
+    },
     OpenMemberships {
         group: GroupId,
         source: &'e SourceName,
@@ -62,7 +79,15 @@ pub fn row_changes(recorded: &Recorded) -> (Since, Vec<RowChange<'_>>) {
     let changes = match &recorded.event {
         Event::UserCreated(event) => vec![RowChange::InsertUsers { users: &event.users }],
         Event::UserProfileChanged(_) => Vec::new(),
+        Event::UserSuspended(event) => {
+            vec![RowChange::PutSuspension { user: event.user, source: &event.source }]
+        }
+        Event::UserReactivated(event) => {
+            vec![RowChange::DeleteSuspension { user: event.user, source: &event.source }]
+        }
         Event::GroupCreated(event) => vec![RowChange::InsertGroup(event)],
+        Event::GroupRenamed(event) => vec![RowChange::RenameGroup { group: event.group, name: &event.after }],
+        Event::GroupDeleted(event) => vec![RowChange::EndGroup { group: event.group }],
         Event::MembershipChanged(event) => {
             let (group, source) = (event.group, &event.source);
             let close = RowChange::CloseMemberships { group, source, users: &event.removed };

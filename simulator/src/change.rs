@@ -59,6 +59,8 @@ pub enum UserChange {
     Name { email: String, given_name: String, family_name: String },
     /// Adds an alias address.
     AddAlias { email: String, alias: String },
+    /// Takes an alias address away.
+    RemoveAlias { email: String, alias: String },
     /// Changes the primary address; the id stays, the old address becomes an alias, as in Google Workspace.
     Readdress { email: String, new_email: String },
     /// Suspends: memberships stay, `suspended` is true, the member's status `SUSPENDED`.

@@ -121,6 +121,12 @@ impl Handle {
         self.must(Change::User(UserChange::AddAlias { email: email.to_owned(), alias: alias.to_owned() }))
     }
 
+    /// Takes an alias away from a user.
+    #[track_caller]
+    pub fn remove_alias(&self, email: &str, alias: &str) -> &Handle {
+        self.must(Change::User(UserChange::RemoveAlias { email: email.to_owned(), alias: alias.to_owned() }))
+    }
+
     /// Changes a user's primary address; the id stays and the old address becomes an alias.
     #[track_caller]
     pub fn readdress_user(&self, email: &str, new_email: &str) -> &Handle {

@@ -66,6 +66,7 @@ impl Organisation {
             UserChange::Add { email } => workspace.add_user(email).map(drop),
             UserChange::Name { email, given_name, family_name } => workspace.name_user(email, given_name, family_name),
             UserChange::AddAlias { email, alias } => workspace.add_alias(email, alias),
+            UserChange::RemoveAlias { email, alias } => workspace.remove_alias(email, alias),
             UserChange::Readdress { email, new_email } => workspace.readdress_user(email, new_email),
             UserChange::Suspend { email } => workspace.set_user_state(email, UserState::Suspended),
             UserChange::Reactivate { email } => workspace.set_user_state(email, UserState::Active),

@@ -63,7 +63,7 @@ async fn ask(source: &Source, clock: &Clock) -> Result<String, (String, &'static
     let claims: BTreeMap<String, Value> =
         source.required_claims.iter().map(|claim| (claim.clone(), Value::from("00000000000000"))).collect();
     let email = EmailAddress::parse(NOBODY).ok();
-    let nobody = Person { user: UserId(clock.new_id()), email, sub: None, claims };
+    let nobody = Person { user: UserId(clock.new_id()), email, sub: None, external_id: None, claims };
     let answered = match &source.asks {
         Asks::Backend(backend) => backend.answer(&nobody, Urgency::Awaited).await,
         Asks::Groups(groups) => groups.groups_of(&nobody, Urgency::Awaited).await,

@@ -198,7 +198,7 @@ async fn named(store: &Store, sources: &[Arc<Source>], names: &[String]) -> Resu
             continue;
         }
         let user = UserId(store.clock().new_id());
-        let person = Person { user, email: Some(email), sub: None, claims: BTreeMap::new() };
+        let person = Person { user, email: Some(email), sub: None, external_id: None, claims: BTreeMap::new() };
         match vouched(sources, &person).await {
             Some(true) => {}
             Some(false) => return Err(unknown()),

@@ -7,7 +7,7 @@ use entitled_model::entitlement::Entitlements;
 use serde_json::Value;
 
 use super::{Freshness, SourcePart};
-use crate::store::Observed;
+use crate::store::{Observed, Standing};
 
 /// Whether the user may log in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,13 +38,15 @@ pub(super) fn decide(
     sources: &[SourcePart],
     entitlements: &BTreeMap<SourceName, Entitlements>,
     observed: &BTreeMap<SourceName, Observed>,
+    standing: &Standing,
     enforce_can_access: bool,
 ) -> Decision {
     let recent = sources.iter().filter(|part| matches!(part.freshness, Freshness::Fresh | Freshness::Cached));
     let denial = recent.into_iter().find_map(|part| {
         let refused = entitlements.get(&part.source).filter(|_| enforce_can_access).and_then(refused);
         let verdict = observed.get(&part.source).and_then(|observed| observed.user.as_ref()?.verdict.clone());
-        verdict.or(refused)
+        let suspended = standing.suspended_by.contains(&part.source).then(|| "suspended".to_owned());
+        suspended.or(verdict).or(refused)
     });
     denial.map_or(Decision::Allow, |reason| Decision::Deny { reason })
 }
@@ -83,6 +85,25 @@ mod tests {
         let stated = stated.map(|(key, value)| (key.to_owned(), EntitlementValue::of(&value)));
         let entitlements = BTreeMap::from([(source.clone(), Entitlements::from(stated))]);
         let part = SourcePart { source, freshness, age: None, error: None };
-        assert_eq!(decide(&[part], &entitlements, &BTreeMap::new(), enforce).reason(), reason);
+        let decided = decide(&[part], &entitlements, &BTreeMap::new(), &Standing::default(), enforce);
+        assert_eq!(decided.reason(), reason);
+    }
+
+    #[rstest]
+    #[case(Freshness::Fresh, Some("suspended"))]
+    #[case(Freshness::Cached, Some("suspended"))]
+    #[case(Freshness::Stale, None)]
+    fn only_a_recent_word_of_the_source_that_suspended_denies(
+        #[case] freshness: Freshness,
+        #[case] reason: Option<&str>,
+    ) {
+        // G5
+        let source = SourceName::stored("google_sync".into());
+        let suspended_by = std::iter::once(source.clone()).collect();
+        let standing = Standing { status: "suspended".to_owned(), suspended_by };
+        let part = |source| SourcePart { source, freshness, age: None, error: None };
+        let decide = |source| decide(&[part(source)], &BTreeMap::new(), &BTreeMap::new(), &standing, false);
+        assert_eq!(decide(source).reason(), reason);
+        assert_eq!(decide(SourceName::stored("other".into())).reason(), None);
     }
 }

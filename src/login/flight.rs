@@ -1,6 +1,7 @@
 //! Flights: refreshes under way, one per user, joined by every login of that user meanwhile.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -51,6 +52,7 @@ pub(super) struct Flight {
     profile: Profile,
     began: Duration,
     results: BTreeMap<SourceName, watch::Receiver<Option<Refreshed>>>,
+    another_user: Arc<AtomicBool>,
 }
 
 impl Flight {
@@ -61,7 +63,7 @@ impl Flight {
             results.insert(source, receiver);
             senders.push(sender);
         }
-        (Self { profile, began, results }, senders)
+        (Self { profile, began, results, another_user: Arc::default() }, senders)
     }
 
     /// Ends when every source has answered or failed.
@@ -74,6 +76,15 @@ impl Flight {
 
     pub(super) fn result(&self, source: &SourceName) -> Option<Refreshed> {
         self.results.get(source).and_then(|result| result.borrow().clone())
+    }
+
+    /// Where it is told that a source knows whom was asked about as another user.
+    pub(super) fn another_user(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.another_user)
+    }
+
+    pub(super) fn found_another_user(&self) -> bool {
+        self.another_user.load(Ordering::Acquire)
     }
 
     fn under_way(&self) -> bool {

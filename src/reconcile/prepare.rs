@@ -1,13 +1,15 @@
 //! From an observation to a plan: the store's ids, what is stored, the difference, the guard. It only reads.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
-use entitled_model::desired::{Desired, Known, desired};
+use entitled_model::desired::{Conclusion, Desired, Known, desired};
 use entitled_model::observation::{AskedUser, Observation, ObservedGroup};
-use entitled_model::plan::{Plan, plan};
-use entitled_model::{EmailAddress, Position, SourceName, UserId};
+use entitled_model::people::Joined;
+use entitled_model::plan::{Plan, Stored, plan};
+use entitled_model::{Position, SourceName, UserId};
 
-use super::{Reconciler, Run, Scope};
+use super::people::Settled;
+use super::{Reconciler, Run};
 use crate::store::{Reader, StoreError};
 
 /// A plan, and the state of the store that it was made for.
@@ -30,61 +32,61 @@ impl Reconciler {
     ) -> Result<Prepared, StoreError> {
         let source = &run.source.name;
         let (based_on, _) = self.store.head(conn).await?;
-        let newcomers = self.settle_newcomers(conn, run, observation).await?;
+        let settled = self.settle(conn, run, observation).await?;
         let superseded = self.superseded(conn, source, observation).await?;
-        let known = self.known(conn, observation, newcomers, superseded.as_ref()).await?;
-        let stored = match observation {
-            Observation::Census { .. } => self.store.stored_of_source(conn, source).await?,
-            Observation::Users(asked) => {
-                let users: Vec<UserId> = asked.iter().map(|asked| asked.user).collect();
-                self.store.stored_of_users(conn, source, &users).await?
-            }
+        let Some(silent) = &superseded else {
+            let plan = plan(source, Desired::default(), &Stored::default(), &run.source.settings.guard);
+            return Ok(Prepared { plan, based_on, superseded });
         };
+        let people = self.people(conn, source, observation, &settled, silent).await?;
+        let known = self.known(conn, source, observation, settled, people, silent).await?;
         let clock = self.store.clock();
-        let desired = match superseded {
-            Some(_) => desired(observation, &known, &mut || clock.new_id()),
-            None => Desired::default(),
-        };
+        let desired = desired(observation, &known, &mut || clock.new_id());
+        drop(known);
+        let stored = self.stored(conn, source, observation, &desired).await?;
         let plan = plan(source, desired, &stored, &run.source.settings.guard);
         Ok(Prepared { plan, based_on, superseded })
     }
 
-    /// Newcomers who are stored by now get their id; the others are returned.
-    async fn settle_newcomers(
+    /// What the store holds within the scope of the observation.
+    async fn stored(
         &self,
         conn: &impl Reader,
-        run: &Run<'_>,
-        observation: &mut Observation,
-    ) -> Result<Vec<(UserId, EmailAddress)>, StoreError> {
-        let (Scope::Users(scope), Observation::Users(observed)) = (&run.scope, observation) else {
-            return Ok(Vec::new());
+        source: &SourceName,
+        observation: &Observation,
+        desired: &Desired,
+    ) -> Result<Stored, StoreError> {
+        let Conclusion::Everything(whole) = &desired.conclusion else {
+            let Observation::Users(asked) = observation else { return Ok(Stored::default()) };
+            let users: Vec<UserId> = asked.iter().map(|asked| asked.user).collect();
+            return self.store.stored_of_users(conn, source, &users).await;
         };
-        let mut unsettled = Vec::new();
-        for (asked, observed) in scope.iter().zip(observed).filter(|(asked, _)| asked.newcomer) {
-            let Some(address) = &asked.person.email else { continue };
-            match self.store.user_by_email(conn, &address.key()).await? {
-                Some(user) => observed.user = user.id,
-                None => unsettled.push((observed.user, address.clone())),
-            }
-        }
-        Ok(unsettled)
+        let vanished = self.store.vanished_groups(conn, source).await?;
+        let gone = whole.managed.difference(&whole.listed).copied();
+        let gone = gone.filter(|group| vanished.contains(group) || desired.groups.replaced.contains(group)).collect();
+        let shared = self.store.groups_shared(conn, source, &gone).await?;
+        Ok(Stored { vanished, shared, ..self.store.stored_of_source(conn, source).await? })
     }
 
     /// What the store knows about the names in the observation.
     async fn known(
         &self,
         conn: &impl Reader,
+        source: &SourceName,
         observation: &Observation,
-        newcomers: Vec<(UserId, EmailAddress)>,
-        superseded: Option<&BTreeSet<UserId>>,
+        settled: Settled,
+        people: Joined,
+        superseded: &BTreeSet<UserId>,
     ) -> Result<Known, StoreError> {
-        let groups = self.store.group_ids(conn, &group_names_in(observation)).await?;
-        let (users, provisioned) = match observation {
-            Observation::Census { .. } => (self.store.user_keys(conn).await?, BTreeMap::new()),
-            Observation::Users(asked) => (HashMap::new(), self.provisioned(conn, asked).await?),
+        let (names, external_ids) = groups_in(observation);
+        let (groups, provisioned) = match observation {
+            Observation::Census { .. } => (self.store.groups_of_source(conn, source, &names).await?, BTreeMap::new()),
+            Observation::Users(asked) => (
+                self.store.groups_named(conn, source, &names, &external_ids).await?,
+                self.provisioned(conn, asked).await?,
+            ),
         };
-        let superseded = superseded.cloned().unwrap_or_default();
-        Ok(Known { users, groups, newcomers: newcomers.into_iter().collect(), provisioned, superseded })
+        Ok(Known { people, groups, newcomers: settled.newcomers, provisioned, superseded: superseded.clone() })
     }
 
     /// Compares when the observation began with what is remembered: newest observation wins.
@@ -128,15 +130,15 @@ impl Reconciler {
     }
 }
 
-fn group_names_in(observation: &Observation) -> Vec<&str> {
-    let mut names: Vec<&str> = match observation {
-        Observation::Census { census, .. } => census.groups.iter().map(|group| group.group.name()).collect(),
+/// The names of the observation's groups, and their immutable ids in the directory.
+fn groups_in(observation: &Observation) -> (Vec<&str>, Vec<&str>) {
+    let groups: Vec<&ObservedGroup> = match observation {
+        Observation::Census { census, .. } => census.groups.iter().map(|group| &group.group).collect(),
         Observation::Users(asked) => {
-            let answers = asked.iter().filter_map(|asked| asked.answer.as_ref().ok());
-            answers.flat_map(|answer| answer.groups.iter().map(ObservedGroup::name)).collect()
+            asked.iter().filter_map(|asked| asked.answer.as_ref().ok()).flat_map(|answer| &answer.groups).collect()
         }
     };
-    names.sort_unstable();
-    names.dedup();
-    names
+    let names: BTreeSet<&str> = groups.iter().map(|group| group.name()).collect();
+    let external_ids: BTreeSet<&str> = groups.iter().filter_map(|group| group.external_id()).collect();
+    (names.into_iter().collect(), external_ids.into_iter().collect())
 }

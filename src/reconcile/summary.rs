@@ -197,7 +197,8 @@ fn user_parts(run: &Run<'_>, observation: &Observation, plan: &Plan) -> BTreeMap
         let (created, removed) = (of_user(&plan.creates), of_user(&plan.removes));
         let applied = created + removed > 0
             || plan.new_users.iter().any(|(new, _)| new == user)
-            || plan.entitlements.contains_key(user);
+            || plan.entitlements.contains_key(user)
+            || plan.people.users().any(|told| told == *user);
         let blocked = plan.kept.iter().any(|((_, of), reason)| of == user && *reason == KeepReason::LastAdministrator);
         let part = UserPart {
             outcome: worst(plan.held.is_some(), applied, error.is_some(), blocked),
@@ -212,12 +213,7 @@ fn user_parts(run: &Run<'_>, observation: &Observation, plan: &Plan) -> BTreeMap
 
 fn outcome(plan: &Plan, failed: bool) -> Outcome {
     let blocked = plan.kept.iter().any(|(_, reason)| *reason == KeepReason::LastAdministrator);
-    let applied = !plan.creates.is_empty()
-        || !plan.removes.is_empty()
-        || !plan.new_users.is_empty()
-        || !plan.new_groups.is_empty()
-        || !plan.entitlements.is_empty();
-    worst(plan.held.is_some(), applied, failed, blocked)
+    worst(plan.held.is_some(), plan.changes_anything(), failed, blocked)
 }
 
 fn worst(held: bool, applied: bool, failed: bool, blocked: bool) -> Outcome {
@@ -249,7 +245,9 @@ fn failures(observation: &Observation) -> Option<Failed> {
             by_class(census.groups.iter().filter_map(|group| group.incomplete.as_ref())),
         ),
     };
-    let (class, (_, example)) = by_class.iter().max_by_key(|(_, (count, _))| *count)?;
+    let Some((class, (_, example))) = by_class.iter().max_by_key(|(_, (count, _))| *count) else {
+        return accounts_unread(observation);
+    };
     let parts: Vec<String> = by_class.iter().map(|(class, (count, _))| format!("{class} {count}")).collect();
     let failed: u64 = by_class.values().map(|(count, _)| count).sum();
     let message = format!("{failed} of {of} {part} could not be read whole ({}): {example}", parts.join(", "));
@@ -258,6 +256,14 @@ fn failures(observation: &Observation) -> Option<Failed> {
         Observation::Census { .. } => BTreeMap::new(),
     };
     Some(Failed { class: *class, message, users, whole: false })
+}
+
+/// Why people are known by their addresses alone, and their accounts' standing as it was.
+fn accounts_unread(observation: &Observation) -> Option<Failed> {
+    let Observation::Census { census, .. } = observation else { return None };
+    let Failure { class, message, retry: _ } = census.accounts_unread.as_ref()?;
+    let message = format!("the accounts could not be read, so that suspensions and aliases are as before: {message}");
+    Some(Failed { class: *class, message, users: BTreeMap::new(), whole: false })
 }
 
 fn by_class<'a>(failures: impl Iterator<Item = &'a Failure>) -> BTreeMap<ErrorClass, (u64, &'a str)> {

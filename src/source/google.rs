@@ -17,6 +17,7 @@ mod tests;
 mod token;
 mod wire;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -26,7 +27,7 @@ use entitled_model::observation::{Census, UserAnswer};
 use super::client::Client;
 use super::{GroupSource, Person, Progress, Urgency};
 use crate::clock::Clock;
-use crate::config::{GoogleWorkspaceConfig, Nested};
+use crate::config::{self, GoogleWorkspaceConfig, Nested};
 use directory::Directory;
 use scope::Scope;
 use signer::Signer;
@@ -36,6 +37,8 @@ pub(super) struct GoogleWorkspace {
     directory: Directory,
     scope: Scope,
     nested: Nested,
+    /// Domains in which everybody has an account, in lower case: the subject's, and the one that is listed.
+    own_domains: BTreeSet<String>,
     /// Lists read at once.
     concurrency: usize,
 }
@@ -55,9 +58,19 @@ impl GoogleWorkspace {
             directory: Directory::new(name, settings, client, tokens),
             scope: Scope::new(settings),
             nested: settings.nested,
+            own_domains: own_domains(settings),
             concurrency: settings.concurrency.max(1),
         })
     }
+}
+
+fn own_domains(settings: &GoogleWorkspaceConfig) -> BTreeSet<String> {
+    let subject = settings.subject.rsplit_once('@').map(|(_, domain)| domain.to_lowercase());
+    let listed = match &settings.directory {
+        config::Directory::Customer(_) => None,
+        config::Directory::Domain(domain) => Some(domain.clone()),
+    };
+    subject.into_iter().chain(listed).collect()
 }
 
 #[async_trait]

@@ -146,6 +146,7 @@ pub fn person(email: &str) -> Person {
         user: UserId(uuid::Uuid::from_u128(7)),
         email: Some(EmailAddress::parse(email).expect("an address")),
         sub: Some(Subject::parse("sub-1").expect("a sub")),
+        external_id: None,
         claims: BTreeMap::from([("siret".to_owned(), json!(SIRET))]),
     }
 }

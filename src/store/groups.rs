@@ -1,9 +1,10 @@
 //! Groups: their names and ids.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use entitled_entity::user_group;
 use entitled_model::event::{Cause, Event};
+use entitled_model::groups::{KnownGroup, KnownGroups};
 use entitled_model::observation::{ObservedGroup, SystemGroup};
 use entitled_model::{GroupId, SourceName};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder};
@@ -28,9 +29,103 @@ impl Store {
     /// When the database does not answer.
     pub async fn group_ids(&self, conn: &impl Reader, names: &[&str]) -> Result<HashMap<String, GroupId>, StoreError> {
         let d = conn.dialect();
-        let sql = format!("SELECT name, id FROM user_group WHERE name IN (SELECT {} FROM {})", d.text(0), d.each("$1"));
+        let sql = format!(
+            "SELECT name, id FROM user_group WHERE ended_position IS NULL AND name IN (SELECT {} FROM {})",
+            d.text(0),
+            d.each("$1")
+        );
         let names: Vec<[&str; 1]> = names.iter().map(|name| [*name]).collect();
         self.names_and_ids(conn, d.statement(sql, [rows(&names)])).await
+    }
+
+    /// The groups that a source may speak of: all that it manages, and those of `names`.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn groups_of_source(
+        &self,
+        conn: &impl Reader,
+        source: &SourceName,
+        names: &[&str],
+    ) -> Result<KnownGroups, StoreError> {
+        let d = conn.dialect();
+        let condition = format!("(managed_by = $1 OR name IN (SELECT {} FROM {}))", d.text(0), d.each("$2"));
+        let names: Vec<[&str; 1]> = names.iter().map(|name| [*name]).collect();
+        self.known_groups(conn, source, &condition, vec![rows(&names)]).await
+    }
+
+    /// Those of the groups that a source may speak of that have one of these names, or immutable ids of the directory.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn groups_named(
+        &self,
+        conn: &impl Reader,
+        source: &SourceName,
+        names: &[&str],
+        external_ids: &[&str],
+    ) -> Result<KnownGroups, StoreError> {
+        let d = conn.dialect();
+        let (text, listed) = (d.text(0), |parameter| d.each(parameter));
+        let condition = format!(
+            "(name IN (SELECT {text} FROM {}) OR (managed_by = $1 AND external_id IN (SELECT {text} FROM {})))",
+            listed("$2"),
+            listed("$3")
+        );
+        let one = |texts: &[&str]| rows(&texts.iter().map(|text| [*text]).collect::<Vec<_>>());
+        self.known_groups(conn, source, &condition, vec![one(names), one(external_ids)]).await
+    }
+
+    async fn known_groups(
+        &self,
+        conn: &impl Reader,
+        source: &SourceName,
+        condition: &str,
+        values: Vec<sea_orm::Value>,
+    ) -> Result<KnownGroups, StoreError> {
+        const DOING: &str = "reading groups";
+        let sql = format!(
+            "SELECT id, name, external_id, managed_by = $1 FROM user_group
+             WHERE ended_position IS NULL AND {condition} ORDER BY id"
+        );
+        let values = std::iter::once(source.as_str().into()).chain(values);
+        let found = conn.query_all_raw(conn.dialect().statement(sql, values)).await.doing(DOING)?;
+        let read = |row: &sea_orm::QueryResult| {
+            let managed: Option<bool> = row.try_get_by_index(3).doing(DOING)?;
+            Ok(KnownGroup {
+                id: GroupId(row.try_get_by_index(0).doing(DOING)?),
+                name: row.try_get_by_index(1).doing(DOING)?,
+                external_id: row.try_get_by_index(2).doing(DOING)?,
+                managed: managed.unwrap_or_default(),
+            })
+        };
+        found.iter().map(read).collect()
+    }
+
+    /// Those of `groups` in which other sources than `source` hold memberships.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn groups_shared(
+        &self,
+        conn: &impl Reader,
+        source: &SourceName,
+        groups: &BTreeSet<GroupId>,
+    ) -> Result<BTreeSet<GroupId>, StoreError> {
+        const DOING: &str = "reading groups that are shared";
+        if groups.is_empty() {
+            return Ok(BTreeSet::new());
+        }
+        let d = conn.dialect();
+        let sql = format!(
+            "SELECT DISTINCT group_id FROM membership
+             WHERE source <> $1 AND to_position IS NULL AND group_id IN (SELECT {} FROM {})",
+            d.uuid(0),
+            d.each("$2")
+        );
+        let values = [source.as_str().into(), ids(groups.iter().map(|group| group.0))];
+        let found = conn.query_all_raw(d.statement(sql, values)).await.doing(DOING)?;
+        found.iter().map(|row| Ok(GroupId(row.try_get_by_index(0).doing(DOING)?))).collect()
     }
 
     /// The names of those of `groups` that there are.
@@ -69,7 +164,7 @@ impl Store {
         const DOING: &str = "listing groups";
         let sql = "SELECT g.id, g.name, g.managed_by,
                 (SELECT count(DISTINCT m.user_id) FROM membership m WHERE m.group_id = g.id AND m.to_position IS NULL)
-            FROM user_group g ORDER BY g.name";
+            FROM user_group g WHERE g.ended_position IS NULL ORDER BY g.name";
         let dialect = self.db.dialect();
         let found = self.db.query_all_raw(dialect.statement(sql, [])).await.doing(DOING)?;
         let mut groups = Vec::with_capacity(found.len());
@@ -92,7 +187,11 @@ impl Store {
     /// When the database does not answer.
     pub async fn group_by_any_name(&self, name: &str) -> Result<Option<GroupId>, StoreError> {
         const DOING: &str = "looking for a group";
-        let named = |name: String| user_group::Entity::find().filter(user_group::Column::Name.eq(name));
+        let named = |name: String| {
+            user_group::Entity::find()
+                .filter(user_group::Column::Name.eq(name))
+                .filter(user_group::Column::EndedPosition.is_null())
+        };
         for name in [name.to_owned(), name.trim().to_lowercase()] {
             if let Some(found) = named(name).one(&self.db).await.doing(DOING)? {
                 return Ok(Some(GroupId(found.id)));

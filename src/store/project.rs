@@ -2,7 +2,9 @@
 //!
 //! The same code writes the current tables in an append's transaction, and the replayed ones that `verify` compares with.
 
-use std::collections::{BTreeMap, HashSet};
+mod columns;
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use entitled_model::projection::{RowChange, Since};
 use entitled_model::{GroupId, SourceName, UserId};
@@ -13,6 +15,10 @@ use serde_json::json;
 
 use super::error::{Doing, StoreError};
 use super::sql::{Dialect, Field, STATEMENT_ROWS_MAX, rows, time};
+use columns::{
+    ENTITLEMENT, GROUP, MEMBERSHIP, REPLACE_ENTITLEMENT, REPLACE_RESOURCE, REPLACE_SUSPENSION, RESOURCE, SUSPENSION,
+    USER,
+};
 
 /// The most row changes held back before they are written.
 const PENDING_ROWS_MAX: usize = 50_000;
@@ -29,57 +35,6 @@ impl Tables {
         format!("{}{table}", self.0)
     }
 }
-
-const USER: [(&str, Field); 5] = [
-    ("id", Field::Uuid),
-    ("kind", Field::Text),
-    ("status", Field::Text),
-    ("created_position", Field::Int),
-    ("created_at", Field::Time),
-];
-
-const GROUP: [(&str, Field); 9] = [
-    ("id", Field::Uuid),
-    ("name", Field::Text),
-    ("managed_by", Field::Text),
-    ("external_id", Field::Text),
-    ("resource_type", Field::Text),
-    ("permission", Field::Text),
-    ("resource_id", Field::Text),
-    ("created_position", Field::Int),
-    ("created_at", Field::Time),
-];
-
-const MEMBERSHIP: [(&str, Field); 5] = [
-    ("group_id", Field::Uuid),
-    ("user_id", Field::Uuid),
-    ("source", Field::Text),
-    ("from_position", Field::Int),
-    ("from_at", Field::Time),
-];
-
-const ENTITLEMENT: [(&str, Field); 6] = [
-    ("user_id", Field::Uuid),
-    ("source", Field::Text),
-    ("key", Field::Text),
-    ("value", Field::Text),
-    ("since_position", Field::Int),
-    ("since_at", Field::Time),
-];
-
-const RESOURCE: [(&str, Field); 5] = [
-    ("resource_type", Field::Text),
-    ("resource_id", Field::Text),
-    ("attributes", Field::Text),
-    ("since_position", Field::Int),
-    ("since_at", Field::Time),
-];
-
-const REPLACE_RESOURCE: &str = "ON CONFLICT (resource_type, resource_id) DO UPDATE SET
-    attributes = excluded.attributes, since_position = excluded.since_position, since_at = excluded.since_at";
-
-const REPLACE_ENTITLEMENT: &str = "ON CONFLICT (user_id, source, key) DO UPDATE SET
-    value = excluded.value, since_position = excluded.since_position, since_at = excluded.since_at";
 
 /// One membership row: group, user, source, position, instant.
 #[derive(Serialize)]
@@ -98,7 +53,11 @@ pub(super) struct Projector {
 #[derive(Default)]
 struct Pending {
     users: Vec<Json>,
+    /// Each with its last word: since when, or no longer.
+    suspensions: BTreeMap<(UserId, SourceName), Option<Since>>,
     groups: Vec<Json>,
+    /// Nothing else waits beside these: a name is given up before another group takes it.
+    renamed: Vec<(GroupId, String)>,
     closed: Vec<Row>,
     opened: Vec<Row>,
     opened_keys: HashSet<Key>,
@@ -111,7 +70,9 @@ struct Pending {
 impl Pending {
     fn rows(&self) -> usize {
         self.users.len()
+            + self.suspensions.len()
             + self.groups.len()
+            + self.renamed.len()
             + self.resources.len()
             + self.opened.len()
             + self.closed.len()
@@ -132,10 +93,30 @@ impl Projector {
         changes: Vec<RowChange<'_>>,
     ) -> Result<(), StoreError> {
         for change in changes {
+            let is_rename = matches!(change, RowChange::RenameGroup { .. });
+            if is_rename == self.pending.renamed.is_empty() && self.pending.rows() > 0 {
+                self.finish(conn).await?;
+            }
             match change {
                 RowChange::InsertUsers { users } => {
                     let row = |user: &UserId| json!([user, "person", "active", since.position, time(since.at)]);
                     self.pending.users.extend(users.iter().map(row));
+                }
+                RowChange::PutSuspension { user, source } => {
+                    self.pending.suspensions.insert((user, source.clone()), Some(since));
+                }
+                RowChange::DeleteSuspension { user, source } => {
+                    self.pending.suspensions.insert((user, source.clone()), None);
+                }
+                RowChange::RenameGroup { group, name } => {
+                    if self.pending.renamed.iter().any(|(other, _)| *other == group) {
+                        self.finish(conn).await?;
+                    }
+                    self.pending.renamed.push((group, name.to_owned()));
+                }
+                RowChange::EndGroup { group } => {
+                    self.finish(conn).await?;
+                    self.end_group(conn, since, group).await?;
                 }
                 RowChange::InsertGroup(group) => {
                     let facet = group.facet.as_ref();
@@ -186,9 +167,12 @@ impl Projector {
 
     /// Writes everything taken so far.
     pub(super) async fn finish(&mut self, conn: &impl ConnectionTrait) -> Result<(), StoreError> {
-        let Pending { users, groups, closed, opened, opened_keys: _, entitlements, resources } =
-            std::mem::take(&mut self.pending);
+        let pending = std::mem::take(&mut self.pending);
+        let Pending { users, suspensions, groups, renamed, closed, opened, opened_keys: _, entitlements, resources } =
+            pending;
         self.insert(conn, "user_account", &USER, "", &users).await?;
+        self.suspend(conn, suspensions).await?;
+        self.rename(conn, &renamed).await?;
         self.insert(conn, "user_group", &GROUP, "", &groups).await?;
         self.close(conn, &closed).await?;
         self.insert(conn, "membership", &MEMBERSHIP, "", &opened).await?;
@@ -218,6 +202,70 @@ impl Projector {
     ) -> Result<(), StoreError> {
         let sql = self.dialect.insert(&self.tables.name(table), columns, tail);
         self.write_all(conn, &sql, all, "writing rows").await
+    }
+
+    async fn suspend(
+        &self,
+        conn: &impl ConnectionTrait,
+        suspensions: BTreeMap<(UserId, SourceName), Option<Since>>,
+    ) -> Result<(), StoreError> {
+        let (mut put, mut deleted) = (Vec::new(), Vec::new());
+        let users: BTreeSet<UserId> = suspensions.keys().map(|(user, _)| *user).collect();
+        for ((user, source), word) in suspensions {
+            match word {
+                Some(since) => put.push(json!([user, source, since.position, time(since.at)])),
+                None => deleted.push(json!([user, source])),
+            }
+        }
+        let d = self.dialect;
+        let (suspension, account) = (self.tables.name("suspension"), self.tables.name("user_account"));
+        self.insert(conn, "suspension", &SUSPENSION, REPLACE_SUSPENSION, &put).await?;
+        let delete = format!(
+            "DELETE FROM {suspension} WHERE (user_id, source) IN (SELECT {}, {} FROM {})",
+            d.uuid(0),
+            d.text(1),
+            d.each("$1")
+        );
+        self.run_all(conn, &delete, &deleted, "ending suspensions").await?;
+        // Whoever an administrator deactivated stays so.
+        let status = format!(
+            "UPDATE {account} SET status = CASE
+                 WHEN EXISTS (SELECT 1 FROM {suspension} s WHERE s.user_id = {account}.id) THEN 'suspended'
+                 ELSE 'active' END
+             WHERE status <> 'deactivated' AND id IN (SELECT {} FROM {})",
+            d.uuid(0),
+            d.each("$1")
+        );
+        let users: Vec<Json> = users.into_iter().map(|user| json!([user])).collect();
+        self.run_all(conn, &status, &users, "writing who is suspended").await
+    }
+
+    /// Two steps, since groups may swap their names.
+    async fn rename(&self, conn: &impl ConnectionTrait, renamed: &[(GroupId, String)]) -> Result<(), StoreError> {
+        let d = self.dialect;
+        let table = self.tables.name("user_group");
+        let sql =
+            format!("UPDATE {table} SET name = {} FROM {} WHERE {table}.id = {}", d.text(1), d.each("$1"), d.uuid(0));
+        let between: Vec<Json> = renamed.iter().map(|(group, _)| json!([group, format!("renaming {group}")])).collect();
+        let after: Vec<Json> = renamed.iter().map(|(group, name)| json!([group, name])).collect();
+        self.write_all(conn, &sql, &between, "renaming groups").await?;
+        self.write_all(conn, &sql, &after, "renaming groups").await
+    }
+
+    async fn end_group(&self, conn: &impl ConnectionTrait, since: Since, group: GroupId) -> Result<(), StoreError> {
+        let sql = format!(
+            "UPDATE {} SET ended_position = $1, ended_at = $2 WHERE id = $3 AND ended_position IS NULL",
+            self.tables.name("user_group")
+        );
+        let values = [since.position.0.into(), since.at.into(), group.0.into()];
+        let written = conn.execute_raw(self.dialect.statement(sql, values)).await.doing("ending a group")?;
+        if written.rows_affected() != 1 {
+            return Err(StoreError::damaged(format!(
+                "ending a group: 1 row was meant and {} met",
+                written.rows_affected()
+            )));
+        }
+        Ok(())
     }
 
     async fn close(&self, conn: &impl ConnectionTrait, closed: &[Row]) -> Result<(), StoreError> {
@@ -267,8 +315,19 @@ impl Projector {
             d.each("$1")
         );
         // One that was put and deleted since the last write was never there.
-        for chunk in deleted.chunks(STATEMENT_ROWS_MAX) {
-            conn.execute_raw(d.statement(&sql, [rows(chunk)])).await.doing("ending entitlements")?;
+        self.run_all(conn, &sql, deleted, "ending entitlements").await
+    }
+
+    /// Runs `sql` over the rows, a bounded number at a time, however many they meet.
+    async fn run_all(
+        &self,
+        conn: &impl ConnectionTrait,
+        sql: &str,
+        all: &[Json],
+        doing: &'static str,
+    ) -> Result<(), StoreError> {
+        for chunk in all.chunks(STATEMENT_ROWS_MAX) {
+            conn.execute_raw(self.dialect.statement(sql, [rows(chunk)])).await.doing(doing)?;
         }
         Ok(())
     }

@@ -62,12 +62,20 @@ impl Store {
         self.user_where(conn, "u.id", id.0.into()).await
     }
 
-    /// The user of that address, compared folded.
+    /// The user of that address, compared folded: that of a profile, else a further one of a directory's account.
     ///
     /// # Errors
     /// When the database does not answer.
     pub async fn user_by_email(&self, conn: &impl Reader, key: &EmailKey) -> Result<Option<UserRecord>, StoreError> {
-        self.user_where(conn, "p.email_key", key.as_str().into()).await
+        if let Some(user) = self.user_where(conn, "p.email_key", key.as_str().into()).await? {
+            return Ok(Some(user));
+        }
+        let d = conn.dialect();
+        let sql = format!(
+            "{SELECT} WHERE u.id = (SELECT user_id FROM directory_address WHERE email_key = $1 ORDER BY source LIMIT 1)"
+        );
+        let row = conn.query_one_raw(d.statement(sql, [key.as_str().into()])).await.doing("looking for a user")?;
+        row.as_ref().map(record).transpose()
     }
 
     /// The user of that subject.

@@ -38,6 +38,7 @@ on_both_stores! {
         }
         expect(&google(&world, &[]).await, 0, "applied");
         world.org().delete_group(ADMINS);
+        expect(&google(&world, &[]).await, 0, "unchanged");
         expect(&google(&world, &[]).await, 0, "applied");
         let left = world.members("Admin", "google_sync").await;
         assert_eq!(left.len(), 1, "{left:?}");

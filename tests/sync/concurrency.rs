@@ -110,7 +110,7 @@ on_both_stores! {
             .org()
             .fault(Target::system(System::Google).path_contains("/members").group(B).times(1), Fault::hold("full"));
         let full = start(&world, &["--source", "google_sync"]);
-        arrived(&world, System::Google, 3).await;
+        arrived(&world, System::Google, 4).await;
         world.org().remove_member(A, ANN).remove_member(A, "bob@example.org").add_member("grp_acme_c@example.com", ANN);
         expect(&google(&world, &["--user", ANN]).await, 0, "applied");
         assert!(world.org().release("full"));

@@ -41,6 +41,10 @@ fn every_payload_ever_written_is_still_read() {
                 r#"{{"group":"{g}","name":"maildomain:a.fr:admin","managed_by":{source},"external_id":"03x","facet":{{"resource_type":"maildomain","permission":"admin"}},"resource_id":"a.fr"}}"#
             ),
         ),
+        ("user.suspended", format!(r#"{{"user":"{u}","source":"google_sync"}}"#)),
+        ("user.reactivated", format!(r#"{{"user":"{u}","source":"google_sync"}}"#)),
+        ("group.renamed", format!(r#"{{"group":"{g}","before":"a@example.com","after":"b@example.com"}}"#)),
+        ("group.deleted", format!(r#"{{"group":"{g}"}}"#)),
         ("membership.changed", format!(r#"{{"group":"{g}","source":{source},"added":["{u}"],"removed":[]}}"#)),
         (
             "membership.removal_blocked",

@@ -1,4 +1,4 @@
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::DateTime;
 use proptest::prelude::*;
@@ -7,8 +7,11 @@ use uuid::Uuid;
 use super::*;
 use crate::desired::{Known, desired};
 use crate::entitlement::EntitlementValue;
+use crate::event::Event;
+use crate::groups::KnownGroup;
 use crate::identity::{EmailKey, GroupName};
 use crate::observation::*;
+use crate::people::{KnownPeople, join};
 
 const OPEN: Guard = Guard { max_removal_ratio: 1.0, max_removals: u64::MAX, min_memberships: 0 };
 
@@ -48,8 +51,18 @@ fn asked(n: u128, groups: &[&str], coverage: Coverage) -> AskedUser {
 
 /// Group `gN` has id N.
 fn known() -> Known {
-    let groups = (1..10).map(|n| (format!("g{n}"), GroupId(Uuid::from_u128(n)))).collect();
-    Known { groups, ..Known::default() }
+    let group =
+        |n| KnownGroup { id: GroupId(Uuid::from_u128(n)), name: format!("g{n}"), external_id: None, managed: false };
+    Known { groups: (1..10).map(group).collect(), ..Known::default() }
+}
+
+/// The same, with the people of a census: those of `users` are stored, and members who are not are created.
+fn known_to(census: &Census, users: &[(&str, u128)]) -> Known {
+    let by_address = users.iter().map(|(address, n)| (EmailKey::fold(address), user(*n))).collect();
+    let known_people = KnownPeople { by_address, ..KnownPeople::default() };
+    let mut ids = new_ids();
+    let people = join(&census.people, &known_people, &BTreeSet::new(), &mut |_| Some(UserId(ids())));
+    Known { people, ..known() }
 }
 
 fn pair(group: u128, member: u128) -> Pair {
@@ -149,7 +162,6 @@ fn an_entitlement_to_a_resource_that_is_not_provisioned_gives_no_membership() {
 fn an_incomplete_group_may_grow_and_not_shrink() {
     // G2
     let stored = Stored { pairs: vec![pair(1, 1), pair(2, 1)], ..Stored::default() };
-    let users = HashMap::from([(EmailKey::fold("b@x.fr"), user(2))]);
     let census = Census {
         people: vec![person("B@x.fr")],
         groups: vec![
@@ -157,12 +169,14 @@ fn an_incomplete_group_may_grow_and_not_shrink() {
                 group: group("g1"),
                 members: vec![0],
                 incomplete: Some(Failure::new(ErrorClass::Incomplete, "2 of 3")),
+                went_away: false,
             },
-            CensusGroup { group: group("g2"), members: vec![0], incomplete: None },
+            CensusGroup { group: group("g2"), members: vec![0], incomplete: None, went_away: false },
         ],
         accounts_unread: None,
     };
-    let plan = planned(&taken(census), &Known { users, ..known() }, &stored, &OPEN);
+    let known = known_to(&census, &[("b@x.fr", 2)]);
+    let plan = planned(&taken(census), &known, &stored, &OPEN);
     assert_eq!(plan.creates, vec![pair(1, 2), pair(2, 2)]);
     assert_eq!(plan.removes, vec![pair(2, 1)]);
     assert_eq!(plan.kept, vec![(pair(1, 1), KeepReason::Unread(ErrorClass::Incomplete))]);
@@ -172,7 +186,8 @@ fn an_incomplete_group_may_grow_and_not_shrink() {
 fn a_census_is_silent_about_users_refreshed_since_it_began() {
     // S11
     let stored = Stored { pairs: vec![pair(1, 1), pair(1, 2)], ..Stored::default() };
-    let census = Census { people: vec![], groups: vec![], accounts_unread: None };
+    let groups = vec![CensusGroup { group: group("g1"), members: vec![], incomplete: None, went_away: false }];
+    let census = Census { people: vec![], groups, accounts_unread: None };
     let known = Known { superseded: BTreeSet::from([user(1)]), ..known() };
     assert_eq!(planned(&taken(census), &known, &stored, &OPEN).removes, vec![pair(1, 2)]);
 }
@@ -229,7 +244,7 @@ fn an_administrator_by_another_source_lets_this_one_go() {
 fn the_hash_does_not_depend_on_the_ids_of_what_is_new() {
     let census = || Census {
         people: ["a@x.fr", "b@x.fr"].map(person).to_vec(),
-        groups: vec![CensusGroup { group: group("new"), members: vec![0, 1], incomplete: None }],
+        groups: vec![CensusGroup { group: group("new"), members: vec![0, 1], incomplete: None, went_away: false }],
         accounts_unread: None,
     };
     let hash_from = |first: u128| {
@@ -238,7 +253,8 @@ fn the_hash_does_not_depend_on_the_ids_of_what_is_new() {
             next = next.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
             Uuid::from_u128(next)
         };
-        let desired = desired(&taken(census()), &known(), &mut ids);
+        let joined = join(&census().people, &KnownPeople::default(), &BTreeSet::new(), &mut |_| Some(UserId(ids())));
+        let desired = desired(&taken(census()), &Known { people: joined, ..known() }, &mut ids);
         plan(&source(), desired, &Stored::default(), &OPEN).hash()
     };
     assert_eq!(hash_from(1), hash_from(77));
@@ -250,9 +266,10 @@ fn the_hash_does_not_depend_on_the_ids_of_what_is_new() {
 fn a_million_memberships_are_a_thousand_events() {
     let members: Vec<u32> = (0..2_500).collect();
     let people = members.iter().map(|n| person(&format!("u{n}@x.fr"))).collect();
-    let groups = vec![CensusGroup { group: group("g1"), members, incomplete: None }];
+    let groups = vec![CensusGroup { group: group("g1"), members, incomplete: None, went_away: false }];
     let census = Census { people, groups, accounts_unread: None };
-    let events = planned(&taken(census), &known(), &Stored::default(), &OPEN).events();
+    let known = known_to(&census, &[]);
+    let events = planned(&taken(census), &known, &Stored::default(), &OPEN).events();
     let types: Vec<_> = events.iter().map(Event::event_type).collect();
     assert_eq!(
         types,
@@ -290,4 +307,62 @@ proptest! {
         let stored = Stored { pairs: rows.into_iter().collect(), ..Stored::default() };
         prop_assert!(planned(&said(), &known(), &stored, &OPEN).is_quiet());
     }
+}
+
+fn whole(groups: &[&str]) -> Census {
+    let listed = |name: &&str| CensusGroup { group: group(name), members: vec![], incomplete: None, went_away: false };
+    Census { people: vec![], groups: groups.iter().map(listed).collect(), accounts_unread: None }
+}
+
+fn gid(n: u128) -> GroupId {
+    GroupId(Uuid::from_u128(n))
+}
+
+/// As [`known`], with groups that the source manages.
+fn managing() -> Known {
+    let group = |n| KnownGroup { id: gid(n), name: format!("g{n}"), external_id: Some(format!("x{n}")), managed: true };
+    Known { groups: (1..3).map(group).collect(), ..Known::default() }
+}
+
+#[test]
+fn a_group_that_is_not_listed_goes_when_the_next_complete_list_agrees() {
+    // G6
+    let stored = Stored { pairs: vec![pair(1, 1), pair(2, 1)], ..Stored::default() };
+    let known = known();
+    let first = planned(&taken(whole(&["g1"])), &known, &stored, &OPEN);
+    assert_eq!(first.kept, vec![(pair(2, 1), KeepReason::AwaitingConfirmation)]);
+    assert_eq!((&first.removes, &first.vanished), (&vec![pair(1, 1)], &Some(BTreeSet::from([gid(2)]))));
+
+    let stored = Stored { vanished: BTreeSet::from([gid(2)]), ..stored };
+    let second = planned(&taken(whole(&["g1"])), &known, &stored, &OPEN);
+    assert_eq!((second.removes, second.kept), (vec![pair(1, 1), pair(2, 1)], vec![]));
+    let back = planned(&taken(whole(&["g1", "g2"])), &known, &stored, &OPEN);
+    assert_eq!(back.vanished, Some(BTreeSet::new()), "a group that is listed again is forgotten");
+}
+
+#[test]
+fn the_sources_own_group_ends_with_it_and_another_ones_outlives_it() {
+    let stored = || Stored { pairs: vec![pair(2, 1)], vanished: BTreeSet::from([gid(1), gid(2)]), ..Stored::default() };
+    let plan = planned(&taken(whole(&[])), &managing(), &stored(), &OPEN);
+    assert_eq!(plan.deleted_groups, BTreeSet::from([gid(1), gid(2)]));
+    let types: Vec<_> = plan.events().iter().map(Event::event_type).collect();
+    assert_eq!(types, ["membership.changed", "group.deleted", "group.deleted"], "nobody is in a group that is gone");
+
+    let shared = Stored { shared: BTreeSet::from([gid(2)]), ..stored() };
+    let plan = planned(&taken(whole(&[])), &managing(), &shared, &OPEN);
+    assert_eq!((plan.deleted_groups, plan.removes), (BTreeSet::from([gid(1)]), vec![pair(2, 1)]));
+    let plan = planned(&taken(whole(&[])), &known(), &stored(), &OPEN);
+    assert_eq!(plan.deleted_groups, BTreeSet::new(), "a group that the source does not manage is not its to delete");
+}
+
+#[test]
+fn a_group_that_went_away_while_it_was_read_is_remembered() {
+    // G6
+    let mut census = whole(&["g1"]);
+    census.groups[0].incomplete = Some(Failure::new(ErrorClass::Incomplete, "it went away"));
+    census.groups[0].went_away = true;
+    let stored = Stored { pairs: vec![pair(1, 1)], ..Stored::default() };
+    let plan = planned(&taken(census), &known(), &stored, &OPEN);
+    assert_eq!(plan.kept, vec![(pair(1, 1), KeepReason::Unread(ErrorClass::Incomplete))]);
+    assert_eq!(plan.vanished, Some(BTreeSet::from([gid(1)])), "the next complete list confirms it");
 }

@@ -1,7 +1,8 @@
-//! The whole directory: its list of groups, then the members of each group that matters, several lists at once.
+//! The whole directory: its list of groups, its accounts, then the members of each group that matters, several lists at
+//! once.
 //!
-//! A group that can't be read whole is marked, and so is each group that contains it; the census fails only when the list
-//! of groups fails, the source's circuit opens, or most groups fail.
+//! A group that can't be read whole is marked, and so is each group that contains it; so are the accounts. The census fails
+//! only when the list of groups fails, the source's circuit opens, or most groups fail.
 //!
 //! Memory: a person is kept once, a membership is four bytes, and a page is dropped once it was read.
 
@@ -19,6 +20,7 @@ use futures_util::stream::{FuturesUnordered, StreamExt as _};
 
 use super::GoogleWorkspace;
 use super::directory::{Listed, incomplete};
+use super::wire::User;
 use crate::config::Nested;
 use crate::source::Progress;
 use graph::{Graph, NodeId};
@@ -30,11 +32,29 @@ const GROUPS_MAX: usize = 1_000_000;
 
 pub async fn take(source: &GoogleWorkspace, progress: &dyn Progress) -> Result<Census, Failure> {
     let graph = list(source, progress).await?;
-    let reading = Reading { source, graph, people: Mutex::default(), failures: Failures::default() };
+    let (people, accounts_unread) = accounts(source, progress).await?;
+    let reading = Reading { source, graph, people: Mutex::new(people), failures: Failures::default() };
     let Reading { graph, people, .. } = reading.run(progress).await?;
     let people = people.into_inner().map_err(|_| incomplete("reading the members broke off"))?;
     let groups = expand(graph, source.nested, people.len())?;
-    Ok(Census { people: people.into_list(), groups, accounts_unread: None })
+    Ok(Census { people: people.into_list(), groups, accounts_unread })
+}
+
+/// Lists every account. Where that can't be done, members are known by their addresses alone.
+async fn accounts(source: &GoogleWorkspace, progress: &dyn Progress) -> Result<(People, Option<Failure>), Failure> {
+    let mut people = People::default();
+    let mut pages = 0;
+    let end = source.directory.all_users(|page| {
+        page.into_iter().filter_map(User::account).for_each(|account| people.add_account(account));
+        pages += 1;
+        progress.pages("pages of users", pages, None);
+    });
+    match end.await {
+        Ok(Listed::ToTheEnd) => Ok((people, None)),
+        Ok(Listed::NoSuchKey) => Ok((People::default(), Some(incomplete("the list of users is not there")))),
+        Err(failure) if source.directory.is_unreachable() => Err(failure),
+        Err(failure) => Ok((People::default(), Some(failure))),
+    }
 }
 
 /// Lists every group, and marks those that count.
@@ -136,7 +156,8 @@ fn expand(graph: Graph, nested: Nested, people: usize) -> Result<Vec<CensusGroup
             Nested::Expand => walk.from(node)?,
         };
         let graph::Reached { members, incomplete } = members;
-        groups.push(CensusGroup { group: group.clone(), members, incomplete });
+        let went_away = graph.went_away(node);
+        groups.push(CensusGroup { group: group.clone(), members, incomplete, went_away });
     }
     groups.sort_by(|one, other| one.group.cmp(&other.group));
     Ok(groups)

@@ -4,13 +4,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use entitled_model::observation::{Coverage, UserAnswer, Verdict};
-use entitled_model::{ErrorClass, Failure};
+use entitled_model::observation::{Account, Coverage, UserAnswer, Verdict};
+use entitled_model::{EmailAddress, ErrorClass, Failure};
+use futures_util::future::try_join;
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 
 use super::GoogleWorkspace;
 use super::directory::{Directory, incomplete};
-use super::wire::Group;
+use super::wire::{Group, User};
 use crate::config::Nested;
 use crate::source::{Person, Urgency};
 
@@ -25,40 +26,65 @@ pub async fn groups_of(source: &GoogleWorkspace, person: &Person, urgency: Urgen
         let message = "the user has no email, so the source was not asked";
         return Err(Failure::new(ErrorClass::MissingClaim, message));
     };
-    let Some(direct) = source.directory.groups_of(email.as_given(), urgency).await? else {
-        return Ok(answer(BTreeSet::new(), Presence::Unknown, None));
+    let key = match (source.directory.groups_of(email.as_given(), urgency).await?, &person.external_id) {
+        (Some(direct), _) => Some((email.as_given(), direct)),
+        // The account may have another address by now.
+        (None, Some(id)) => source.directory.groups_of(id, urgency).await?.map(|direct| (id.as_str(), direct)),
+        (None, None) => return Ok(nobody(source, email)),
     };
-    let found = match source.nested {
-        Nested::Direct => direct.into_iter().map(|group| (group.id.clone(), group)).collect(),
-        Nested::Expand => with_outer(source, direct, urgency).await?,
-    };
+    let Some((key, direct)) = key else { return Ok(unlisted(Coverage::Everything)) };
+    let is_somewhere = !direct.is_empty();
+    // Whoever is in no group is nobody's account to look up: it would change nothing.
+    let account = async { if is_somewhere { account(&source.directory, key, urgency).await } else { Ok(None) } };
+    let (found, account) = try_join(around(source, direct, urgency), account).await?;
     let mut groups = BTreeSet::new();
     for group in found.values() {
         groups.extend(source.scope.observed(group)?);
     }
     let shut_out = source.scope.has_prefix() && !found.is_empty() && groups.is_empty();
-    Ok(answer(groups, Presence::Known, shut_out.then_some(Verdict::NotInAllowedGroup)))
-}
-
-#[derive(PartialEq, Eq)]
-enum Presence {
-    Known,
-    Unknown,
-}
-
-fn answer(
-    groups: BTreeSet<entitled_model::observation::ObservedGroup>,
-    presence: Presence,
-    verdict: Option<Verdict>,
-) -> UserAnswer {
-    let present = presence == Presence::Known;
-    UserAnswer {
+    Ok(UserAnswer {
         groups,
-        coverage: Coverage::Everything,
+        present: true,
+        verdict: shut_out.then_some(Verdict::NotInAllowedGroup),
+        account,
+        ..unlisted(Coverage::Everything)
+    })
+}
+
+/// The direct groups, and with `nested = "expand"` the groups around them.
+async fn around(source: &GoogleWorkspace, direct: Vec<Group>, urgency: Urgency) -> Result<Found, Failure> {
+    match source.nested {
+        Nested::Direct => Ok(direct.into_iter().map(|group| (group.id.clone(), group)).collect()),
+        Nested::Expand => with_outer(source, direct, urgency).await,
+    }
+}
+
+/// Somebody's account; none where they have none, or where accounts can't be read: then people are known by their
+/// addresses, as in a census.
+async fn account(directory: &Directory, key: &str, urgency: Urgency) -> Result<Option<Account>, Failure> {
+    match directory.user(key, urgency).await {
+        Ok(user) => Ok(user.and_then(User::account)),
+        Err(failure) if matches!(failure.class, ErrorClass::Forbidden | ErrorClass::Malformed) => Ok(None),
+        Err(failure) => Err(failure),
+    }
+}
+
+/// Nobody has the address there. In the directory's own domains that is an answer; a guest from elsewhere may be a member
+/// without an account, which only a full read can tell.
+fn nobody(source: &GoogleWorkspace, email: &EmailAddress) -> UserAnswer {
+    let own = source.own_domains.contains(&email.domain().to_lowercase());
+    unlisted(if own { Coverage::Everything } else { Coverage::Facets(BTreeSet::new()) })
+}
+
+/// An answer about somebody who is in no group there.
+fn unlisted(coverage: Coverage) -> UserAnswer {
+    UserAnswer {
+        groups: BTreeSet::new(),
+        coverage,
         entitlements: None,
         unsaid: BTreeSet::new(),
-        present,
-        verdict,
+        present: false,
+        verdict: None,
         account: None,
     }
 }

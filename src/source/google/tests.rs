@@ -1,13 +1,15 @@
 //! One user's groups and the way to them, against the simulator. The census has its own tests.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use entitled_model::ErrorClass::{self, Forbidden, Incomplete, Malformed, MissingClaim, RateLimited, Unauthorized};
-use entitled_model::observation::{Coverage, ObservedGroup, SystemGroup, Verdict};
+use entitled_model::observation::{Coverage, ObservedGroup, Standing, SystemGroup, Verdict};
 use entitled_simulator::{Fault, System, Target};
 use futures_util::future::join_all;
 use rstest::rstest;
 
+use crate::source::Person;
 use crate::source::testing::{Bench, ann, groups, person};
 
 const ANN: &str = "ann@commune-a.fr";
@@ -41,7 +43,7 @@ async fn direct_groups_are_named_by_their_folded_address() {
     let Some(ObservedGroup::Directory { external_id: Some(_), .. }) = answer.groups.first() else {
         panic!("with the directory's id");
     };
-    let asked = bench.organisation().requests(System::Google).pop().expect("asked");
+    let asked = bench.organisation().requests(System::Google).into_iter().next().expect("asked");
     assert_eq!((asked.path.as_str(), asked.query("maxResults")), ("/admin/directory/v1/groups", Some("200")));
 }
 
@@ -88,10 +90,51 @@ async fn a_user_who_is_gone_is_known_to_have_no_groups() {
     // G6
     let bench = bench("").await;
     bench.organisation().add_member("a@example.org", ANN).delete_user(ANN);
-    for email in [ANN, "nobody@example.org"] {
-        let answer = bench.ask(&person(email)).await.expect("authoritative");
+    let known = Person { external_id: Some("100000000000000000001".to_owned()), ..person(ANN) };
+    for gone in [known, person("nobody@example.org")] {
+        let answer = bench.ask(&gone).await.expect("authoritative");
         assert_eq!((answer.present, answer.groups.len(), answer.coverage), (false, 0, Coverage::Everything));
     }
+}
+
+#[tokio::test]
+async fn a_guest_without_an_account_is_for_a_full_read_to_tell() {
+    // G4
+    let bench = bench("").await;
+    let answer = bench.ask(&person("guest@elsewhere.example")).await.expect("answered");
+    assert_eq!((answer.present, answer.coverage), (false, Coverage::Facets(BTreeSet::new())));
+}
+
+#[tokio::test]
+async fn whoever_is_in_a_group_is_told_with_their_account() {
+    // G5
+    let bench = bench("").await;
+    let alone = bench.ask(&ann()).await.expect("answered");
+    assert_eq!((alone.account, bench.requests()), (None, 1), "nothing would come of it");
+    bench.organisation().add_member("a@example.org", ANN).suspend_user(ANN);
+    let account = bench.ask(&ann()).await.expect("answered").account.expect("an account");
+    assert_eq!((account.address.as_given(), account.standing), (ANN, Standing::Suspended));
+    // Where accounts can't be read, the groups still are.
+    for fault in [Fault::google_error(403, "forbidden"), Fault::status(404), Fault::Html] {
+        bench.organisation().clear_faults().fault(every_call().path_contains("/users/"), fault.clone());
+        let answer = bench.ask(&ann()).await.expect("answered");
+        assert_eq!((answer.account.is_none(), groups(&answer)), (true, vec!["a@example.org"]), "{fault:?}");
+    }
+    bench.organisation().clear_faults().fault(every_call().path_contains("/users/"), Fault::status(503));
+    assert_eq!(class(&bench).await, Some(ErrorClass::Http5xx), "what may pass is worth another try");
+}
+
+#[tokio::test]
+async fn an_account_that_moved_to_another_address_is_found_by_its_id() {
+    let bench = bench("").await;
+    bench.organisation().add_member("a@example.org", ANN);
+    let account = bench.ask(&ann()).await.expect("answered").account.expect("an account");
+    bench.organisation().readdress_user(ANN, "ann.b@commune-a.fr");
+    let known = Person { external_id: Some(account.external_id.clone()), ..ann() };
+    let answer = bench.ask(&known).await.expect("answered");
+    assert_eq!(groups(&answer), ["a@example.org"]);
+    let moved = answer.account.expect("an account");
+    assert_eq!((moved.external_id, moved.address.as_given()), (account.external_id, "ann.b@commune-a.fr"));
 }
 
 #[tokio::test]

@@ -2,7 +2,8 @@
 //!
 //! Invariant: a field of a wrong type, or a group without `id` or `email`, makes the whole page malformed.
 
-use entitled_model::{ErrorClass, Failure};
+use entitled_model::observation::{Account, Standing};
+use entitled_model::{EmailAddress, ErrorClass, Failure};
 use reqwest::StatusCode;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Deserializer};
@@ -11,6 +12,9 @@ use crate::source::client::Reply;
 
 /// Reasons under which a 403 is a rate limit.
 const RATE_REASONS: [&str; 3] = ["userRateLimitExceeded", "rateLimitExceeded", "quotaExceeded"];
+
+/// The end of the address that the directory gives every account beside its own.
+const TEST_DOMAIN_SUFFIX: &str = ".test-google-a.com";
 
 /// Letters of an error's reason that are shown.
 const REASON_BYTES_MAX: usize = 40;
@@ -25,6 +29,8 @@ pub trait Kinded: DeserializeOwned + Send {
 /// A list's page. A missing list is an empty page; a missing token ends the list.
 pub trait Page: Kinded {
     type Entry;
+    /// The most rows of a page that the API allows.
+    const ROWS_MAX: &str;
     fn into_parts(self) -> (Vec<Self::Entry>, Option<String>);
 }
 
@@ -46,6 +52,35 @@ pub struct MembersPage {
     #[serde(default)]
     members: Vec<Member>,
     next_page_token: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct UsersPage {
+    kind: Option<String>,
+    error: Option<IgnoredAny>,
+    #[serde(default)]
+    users: Vec<User>,
+    next_page_token: Option<String>,
+}
+
+/// A person's account. One that is archived can't be used either.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct User {
+    kind: Option<String>,
+    error: Option<IgnoredAny>,
+    /// Immutable.
+    id: String,
+    primary_email: String,
+    #[serde(default)]
+    aliases: Vec<String>,
+    #[serde(default)]
+    non_editable_aliases: Vec<String>,
+    #[serde(default)]
+    suspended: bool,
+    #[serde(default)]
+    archived: bool,
 }
 
 #[derive(Deserialize)]
@@ -100,6 +135,7 @@ impl Kinded for GroupsPage {
 
 impl Page for GroupsPage {
     type Entry = Group;
+    const ROWS_MAX: &str = "200";
 
     fn into_parts(self) -> (Vec<Group>, Option<String>) {
         (self.groups, self.next_page_token)
@@ -120,9 +156,62 @@ impl Kinded for MembersPage {
 
 impl Page for MembersPage {
     type Entry = Member;
+    const ROWS_MAX: &str = "200";
 
     fn into_parts(self) -> (Vec<Member>, Option<String>) {
         (self.members, self.next_page_token)
+    }
+}
+
+impl Kinded for UsersPage {
+    const KIND: &'static str = "admin#directory#users";
+
+    fn kind(&self) -> Option<&str> {
+        self.kind.as_deref()
+    }
+
+    fn has_error(&self) -> bool {
+        self.error.is_some()
+    }
+}
+
+impl Page for UsersPage {
+    type Entry = User;
+    const ROWS_MAX: &str = "500";
+
+    fn into_parts(self) -> (Vec<User>, Option<String>) {
+        (self.users, self.next_page_token)
+    }
+}
+
+impl Kinded for User {
+    const KIND: &'static str = "admin#directory#user";
+
+    fn kind(&self) -> Option<&str> {
+        self.kind.as_deref()
+    }
+
+    fn has_error(&self) -> bool {
+        self.error.is_some()
+    }
+}
+
+impl User {
+    /// The account, in the model's words; none when its first address or its id is unusable.
+    pub fn account(self) -> Option<Account> {
+        let Self { kind: _, error: _, id, primary_email, aliases, non_editable_aliases, suspended, archived } = self;
+        if id.is_empty() || id.chars().any(char::is_control) {
+            return None;
+        }
+        let further = aliases.into_iter().chain(non_editable_aliases);
+        // Every account has one, and nobody is known by it.
+        let further = further.filter(|alias| !alias.ends_with(TEST_DOMAIN_SUFFIX));
+        Some(Account {
+            external_id: id,
+            address: EmailAddress::parse(&primary_email).ok()?,
+            aliases: further.filter_map(|alias| EmailAddress::parse(&alias).ok()).collect(),
+            standing: if suspended || archived { Standing::Suspended } else { Standing::Active },
+        })
     }
 }
 
@@ -183,7 +272,7 @@ fn refusal(reply: &Reply, reason: Option<&str>, source: &str) -> Failure {
             format!(": the token was refused: see sources.{source}.credentials and sources.{source}.subject")
         }
         StatusCode::FORBIDDEN => format!(
-            ": may sources.{source}.subject read groups, and are the scopes {} delegated to the service account?",
+            ": may sources.{source}.subject read groups and users, and are the scopes {} delegated to the service account?",
             super::token::SCOPES.join(" ")
         ),
         StatusCode::NOT_FOUND => format!(": see sources.{source}.api_base"),

@@ -41,6 +41,18 @@ impl Workspace {
         Ok(())
     }
 
+    pub(crate) fn remove_alias(&mut self, key: &str, alias: &str) -> Result<(), ChangeError> {
+        let address = folded(alias);
+        let user = self.user_mut(key)?;
+        let before = user.aliases.len();
+        user.aliases.retain(|alias| folded(alias) != address);
+        if user.aliases.len() == before {
+            return Err(ChangeError::UnknownUser(alias.to_owned()));
+        }
+        self.addresses.remove(&address);
+        Ok(())
+    }
+
     pub(crate) fn readdress_user(&mut self, key: &str, new_email: &str) -> Result<(), ChangeError> {
         let id = self.known_user(key)?;
         let address = folded(new_email);

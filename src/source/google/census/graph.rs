@@ -37,6 +37,7 @@ struct Node {
     people: Vec<u32>,
     inner: Vec<NodeId>,
     incomplete: Option<Failure>,
+    went_away: bool,
 }
 
 /// A group whose members are to be read.
@@ -74,6 +75,7 @@ impl Graph {
             people: Vec::new(),
             inner: Vec::new(),
             incomplete: None,
+            went_away: false,
         })?;
         self.by_id.insert(id, node);
         if self.by_address.insert(scope::fold(&email), node).is_some() {
@@ -102,7 +104,7 @@ impl Graph {
     }
 
     pub fn set_members(&mut self, node: NodeId, members: Members, nested: Nested) {
-        let Members { mut people, inner, entries: _, doubt } = members;
+        let Members { mut people, inner, entries: _, doubt, went_away } = members;
         people.sort_unstable();
         people.dedup();
         people.shrink_to_fit();
@@ -113,6 +115,7 @@ impl Graph {
         let known = self.node_mut(node);
         known.people = people;
         known.incomplete = doubt;
+        known.went_away = went_away;
         match inner {
             Ok(inner) => known.inner = inner,
             Err(failure) => known.incomplete = Some(failure),
@@ -123,6 +126,11 @@ impl Graph {
     pub fn counting(&self) -> impl Iterator<Item = (NodeId, &ObservedGroup)> {
         let numbered = (0..).map(NodeId).zip(&self.nodes);
         numbered.filter_map(|(id, node)| node.counts_as.as_ref().map(|group| (id, group)))
+    }
+
+    /// Whether the directory listed the group and then said that there is none.
+    pub fn went_away(&self, node: NodeId) -> bool {
+        self.node(node).went_away
     }
 
     /// The direct members of a group.
@@ -166,6 +174,7 @@ impl Graph {
             people: Vec::new(),
             inner: Vec::new(),
             incomplete: None,
+            went_away: false,
         })?;
         self.by_id.extend(id.map(|id| (id, node)));
         self.by_address.extend(address.map(|address| (address, node)));

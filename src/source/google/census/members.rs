@@ -21,6 +21,8 @@ pub struct Members {
     pub entries: u64,
     /// Why someone may be missing although the list was read to its end.
     pub doubt: Option<Failure>,
+    /// The directory says that there is no such group, though it listed it.
+    pub went_away: bool,
 }
 
 /// A group within a group, by at least one of its names.
@@ -83,25 +85,25 @@ impl List {
             return;
         }
         self.members.entries += 1;
-        match (kind, email) {
-            (MemberKind::User, Some(email)) => self.add_person(&email, people),
-            (MemberKind::Group, email) if id.is_some() || email.is_some() => {
-                self.members.inner.push(Inner { id, email });
-            }
-            (MemberKind::Group, _) => self.doubt("an inner group has neither id nor address"),
-            (MemberKind::User | MemberKind::Other, _) => (),
+        match kind {
+            MemberKind::User => self.add_person(id.as_deref(), email.as_deref(), people),
+            MemberKind::Group if id.is_some() || email.is_some() => self.members.inner.push(Inner { id, email }),
+            MemberKind::Group => self.doubt("an inner group has neither id nor address"),
+            MemberKind::Other => (),
         }
     }
 
-    fn add_person(&mut self, email: &str, people: &mut People) {
-        match EmailAddress::parse(email) {
-            Ok(address) => self.members.people.push(people.intern(address)),
+    fn add_person(&mut self, id: Option<&str>, email: Option<&str>, people: &mut People) {
+        match email.map(EmailAddress::parse).transpose() {
+            // Somebody without an address can be nobody here.
+            Ok(address) => self.members.people.extend(people.member(id, address)),
             Err(_) => self.doubt("a member's address is unusable"),
         }
     }
 
     fn gone(mut self) -> Members {
         self.members.doubt = Some(incomplete("the group went away while the directory was read"));
+        self.members.went_away = true;
         self.members
     }
 

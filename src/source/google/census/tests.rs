@@ -180,11 +180,16 @@ async fn entries_without_a_person_count_but_are_nobody() {
     assert!(marked(&census).is_empty(), "{:?}", marked(&census));
     assert_eq!(census.people.len(), 1, "one person, however spelled");
     assert_eq!(census.people[0].address().as_given(), "Ann@Example.org");
-    // Without its address the entry still counts.
+    // Without its address the entry is known by its id.
     organisation.fault(members_of("b@example.org"), Fault::omit_key("email"));
+    let census = bench.census().await.expect("read");
+    assert_eq!(memberships(&census)["b@example.org"], ["ann@example.org"]);
+    // Without an account too it still counts, and is nobody.
+    organisation.fault(every_call().path_contains("/users"), Fault::google_error(403, "forbidden"));
     let census = bench.census().await.expect("read");
     assert!(memberships(&census)["b@example.org"].is_empty());
     assert!(marked(&census).is_empty());
+    assert_eq!(census.accounts_unread.map(|failure| failure.class), Some(Forbidden));
 }
 
 #[tokio::test]
@@ -246,7 +251,7 @@ async fn a_source_that_fails_for_most_groups_fails_the_census() {
     }
     bench.organisation().fault(every_call().path_contains("/members"), Fault::status(500));
     assert_eq!(class(bench.census().await), Some(Http5xx));
-    assert_eq!(bench.requests(), 1 + 5, "the circuit opened");
+    assert_eq!(bench.requests(), 2 + 5, "the circuit opened");
 }
 
 #[tokio::test]

@@ -1,0 +1,279 @@
+//! Directories' accounts: whose each is, the further addresses of each, and who is suspended by whom.
+//!
+//! Accounts and addresses stand beside the log, as profiles do: an event tells that a profile changed, and no more.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use entitled_model::people::{KnownPeople, PeopleChanges, Readdress};
+use entitled_model::{EmailKey, GroupId, Instant, SourceName, UserId};
+use sea_orm::{ConnectionTrait, QueryResult, Value};
+use serde_json::json;
+
+use super::error::{Doing, StoreError};
+use super::sql::{Field, STATEMENT_ROWS_MAX, ids, rows, time};
+use super::{Reader, Store, Unit};
+
+const DOING: &str = "reading accounts";
+
+/// A user's status, and the sources that have suspended them.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Standing {
+    /// `active`, `suspended` or `deactivated`; empty for nobody.
+    pub status: String,
+    pub suspended_by: BTreeSet<SourceName>,
+}
+
+impl Standing {
+    #[must_use]
+    pub fn is_active(&self) -> bool {
+        self.status == "active"
+    }
+}
+
+/// Which of the people of the store are looked up.
+struct Asked {
+    profiles: String,
+    accounts: String,
+    addresses: String,
+    users: String,
+    values: Vec<Value>,
+}
+
+impl Store {
+    /// All that the store knows of people whom `source` may speak of.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn people(&self, conn: &impl Reader, source: &SourceName) -> Result<KnownPeople, StoreError> {
+        let every = || "true".to_owned();
+        let asked =
+            Asked { profiles: every(), accounts: every(), addresses: every(), users: every(), values: Vec::new() };
+        let mut known = self.known_people(conn, source, &asked).await?;
+        known.by_address = self.user_keys(conn).await?;
+        Ok(known)
+    }
+
+    /// The same, of those who have one of these accounts or addresses, and of `users`.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn people_among(
+        &self,
+        conn: &impl Reader,
+        source: &SourceName,
+        accounts: &[&str],
+        addresses: &[EmailKey],
+        users: &[UserId],
+    ) -> Result<KnownPeople, StoreError> {
+        let d = conn.dialect();
+        let texts = |texts: Vec<&str>| rows(&texts.into_iter().map(|text| [text]).collect::<Vec<_>>());
+        let (text, uuid) = (d.text(0), d.uuid(0));
+        let any = |parameter| d.each(parameter);
+        // Whoever has the account, and whoever has one of the addresses.
+        let holders = format!(
+            "SELECT user_id FROM directory_account WHERE source = $1 AND external_id IN (SELECT {text} FROM {})
+             UNION SELECT user_id FROM user_profile WHERE email_key IN (SELECT {text} FROM {})
+             UNION SELECT user_id FROM directory_address WHERE email_key IN (SELECT {text} FROM {})
+             UNION SELECT {uuid} FROM {}",
+            any("$2"),
+            any("$3"),
+            any("$3"),
+            any("$4"),
+        );
+        let of_holders = format!("user_id IN ({holders})");
+        let keys = addresses.iter().map(EmailKey::as_str).collect();
+        let asked = Asked {
+            profiles: format!("email_key IS NOT NULL AND {of_holders}"),
+            accounts: of_holders.clone(),
+            addresses: of_holders.clone(),
+            users: of_holders,
+            values: vec![texts(accounts.to_vec()), texts(keys), ids(users.iter().map(|user| user.0))],
+        };
+        let mut known = self.known_people(conn, source, &asked).await?;
+        let sql = format!("SELECT email_key, user_id FROM user_profile WHERE {}", asked.profiles);
+        known.by_address = self.pairs(conn, source, &asked, sql).await?.into_iter().map(folded).collect();
+        Ok(known)
+    }
+
+    /// The accounts of those of `users` of whom `source` has one, by their immutable ids.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn accounts_of(
+        &self,
+        conn: &impl Reader,
+        source: &SourceName,
+        users: &[UserId],
+    ) -> Result<BTreeMap<UserId, String>, StoreError> {
+        let d = conn.dialect();
+        let sql = format!(
+            "SELECT external_id, user_id FROM directory_account
+             WHERE source = $1 AND user_id IN (SELECT {} FROM {})",
+            d.uuid(0),
+            d.each("$2")
+        );
+        let values = [source.as_str().into(), ids(users.iter().map(|user| user.0))];
+        let found = conn.query_all_raw(d.statement(sql, values)).await.doing(DOING)?;
+        let read = |row: &QueryResult| {
+            Ok((UserId(row.try_get_by_index(1).doing(DOING)?), row.try_get_by_index(0).doing(DOING)?))
+        };
+        found.iter().map(read).collect()
+    }
+
+    async fn known_people(
+        &self,
+        conn: &impl Reader,
+        source: &SourceName,
+        asked: &Asked,
+    ) -> Result<KnownPeople, StoreError> {
+        let Asked { profiles: _, accounts, addresses, users, values: _ } = asked;
+        let by_account = format!("SELECT external_id, user_id FROM directory_account WHERE source = $1 AND {accounts}");
+        let further = format!("SELECT email_key, user_id FROM directory_address WHERE source = $1 AND {addresses}");
+        let suspended = format!("SELECT source, user_id FROM suspension WHERE source = $1 AND {users}");
+        let elsewhere = format!("SELECT source, user_id FROM directory_account WHERE source <> $1 AND {users}");
+        Ok(KnownPeople {
+            by_address: Default::default(),
+            by_account: self.pairs(conn, source, asked, by_account).await?.into_iter().collect(),
+            further: self.pairs(conn, source, asked, further).await?.into_iter().map(folded).collect(),
+            suspended: self.pairs(conn, source, asked, suspended).await?.into_iter().map(|(_, user)| user).collect(),
+            elsewhere: self.pairs(conn, source, asked, elsewhere).await?.into_iter().map(|(_, user)| user).collect(),
+        })
+    }
+
+    async fn pairs(
+        &self,
+        conn: &impl Reader,
+        source: &SourceName,
+        asked: &Asked,
+        sql: String,
+    ) -> Result<Vec<(String, UserId)>, StoreError> {
+        let values = std::iter::once(source.as_str().into()).chain(asked.values.iter().cloned());
+        let found = conn.query_all_raw(conn.dialect().statement(sql, values)).await.doing(DOING)?;
+        let read = |row: &QueryResult| {
+            Ok((row.try_get_by_index(0).doing(DOING)?, UserId(row.try_get_by_index(1).doing(DOING)?)))
+        };
+        found.iter().map(read).collect()
+    }
+
+    /// Whether a user may use what they have.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn standing(&self, conn: &impl Reader, user: UserId) -> Result<Standing, StoreError> {
+        const DOING: &str = "reading a user's standing";
+        let sql = "SELECT u.status, s.source FROM user_account u LEFT JOIN suspension s ON s.user_id = u.id
+            WHERE u.id = $1";
+        let found = conn.query_all_raw(conn.dialect().statement(sql, [user.0.into()])).await.doing(DOING)?;
+        let mut standing = Standing::default();
+        for row in &found {
+            standing.status = row.try_get_by_index(0).doing(DOING)?;
+            let source: Option<String> = row.try_get_by_index(1).doing(DOING)?;
+            standing.suspended_by.extend(source.map(SourceName::stored));
+        }
+        Ok(standing)
+    }
+
+    /// The groups that the newest complete list of `source` did not have.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn vanished_groups(
+        &self,
+        conn: &impl Reader,
+        source: &SourceName,
+    ) -> Result<BTreeSet<GroupId>, StoreError> {
+        const DOING: &str = "reading groups that were not listed";
+        let sql = "SELECT group_id FROM vanished_group WHERE source = $1";
+        let found = conn.query_all_raw(conn.dialect().statement(sql, [source.as_str().into()])).await.doing(DOING)?;
+        found.iter().map(|row| Ok(GroupId(row.try_get_by_index(0).doing(DOING)?))).collect()
+    }
+}
+
+fn folded((key, user): (String, UserId)) -> (EmailKey, UserId) {
+    (EmailKey::fold(&key), user)
+}
+
+impl Unit {
+    /// Writes what a directory's accounts change about people, but for what the events tell.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub async fn write_people(&mut self, source: &SourceName, changes: &PeopleChanges) -> Result<(), StoreError> {
+        let PeopleChanges { addresses, accounts, further, dropped, suspended: _, reactivated: _ } = changes;
+        self.readdress(addresses).await?;
+        let rows: Vec<_> = accounts.iter().map(|(id, user)| json!([source, id, user])).collect();
+        let columns = [("source", Field::Text), ("external_id", Field::Text), ("user_id", Field::Uuid)];
+        self.write_rows(&self.dialect().insert("directory_account", &columns, ""), &rows).await?;
+        let d = self.dialect();
+        let drop = format!(
+            "DELETE FROM directory_address WHERE (source, email_key) IN (SELECT {}, {} FROM {})",
+            d.text(0),
+            d.text(1),
+            d.each("$1")
+        );
+        let rows: Vec<_> = dropped.iter().map(|key| json!([source, key.as_str()])).collect();
+        self.write_rows(&drop, &rows).await?;
+        let columns = [("source", Field::Text), ("email_key", Field::Text), ("user_id", Field::Uuid)];
+        let replace = "ON CONFLICT (email_key, source) DO UPDATE SET user_id = excluded.user_id";
+        let rows: Vec<_> = further.iter().map(|(key, user)| json!([source, key.as_str(), user])).collect();
+        self.write_rows(&d.insert("directory_address", &columns, replace), &rows).await
+    }
+
+    /// Whoever has an address gives it up before another takes it.
+    async fn readdress(&mut self, changes: &BTreeMap<UserId, Readdress>) -> Result<(), StoreError> {
+        let d = self.dialect();
+        let at = time(self.at());
+        let of = |column: &str| {
+            format!(
+                "UPDATE user_profile SET {column}, updated_at = {} FROM {} WHERE user_id = {}",
+                d.time(1),
+                d.each("$1"),
+                d.uuid(0)
+            )
+        };
+        let all: Vec<_> = changes.keys().map(|user| json!([user, at])).collect();
+        self.write_rows(&of("email = NULL, email_key = NULL"), &all).await?;
+        let absorbed = changes.iter().filter(|(_, change)| **change == Readdress::Absorbed);
+        let absorbed: Vec<_> = absorbed.map(|(user, _)| json!([user, at])).collect();
+        self.write_rows(&of("sub = NULL"), &absorbed).await?;
+        let taken = changes.iter().filter_map(|(user, change)| match change {
+            Readdress::To(address) => Some(json!([user, at, address.as_given(), address.key().as_str()])),
+            Readdress::Lost | Readdress::Absorbed => None,
+        });
+        let taken: Vec<_> = taken.collect();
+        self.write_rows(&of(&format!("email = {}, email_key = {}", d.text(2), d.text(3))), &taken).await
+    }
+
+    /// Remembers which groups the complete list that began at `since` did not have, and forgets the others.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub async fn mark_vanished(
+        &mut self,
+        source: &SourceName,
+        groups: &BTreeSet<GroupId>,
+        since: Instant,
+    ) -> Result<(), StoreError> {
+        const DOING: &str = "remembering groups that were not listed";
+        let d = self.dialect();
+        let sql = format!(
+            "DELETE FROM vanished_group WHERE source = $1 AND group_id NOT IN (SELECT {} FROM {})",
+            d.uuid(0),
+            d.each("$2")
+        );
+        let values = [source.as_str().into(), ids(groups.iter().map(|group| group.0))];
+        self.reader().execute_raw(d.statement(sql, values)).await.doing(DOING)?;
+        let columns = [("source", Field::Text), ("group_id", Field::Uuid), ("since", Field::Time)];
+        let keep = "ON CONFLICT (source, group_id) DO NOTHING";
+        let rows: Vec<_> = groups.iter().map(|group| json!([source, group, time(since)])).collect();
+        self.write_rows(&d.insert("vanished_group", &columns, keep), &rows).await
+    }
+
+    async fn write_rows(&self, sql: &str, all: &[serde_json::Value]) -> Result<(), StoreError> {
+        for chunk in all.chunks(STATEMENT_ROWS_MAX) {
+            let statement = self.dialect().statement(sql, [rows(chunk)]);
+            self.reader().execute_raw(statement).await.doing("writing accounts")?;
+        }
+        Ok(())
+    }
+}

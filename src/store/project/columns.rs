@@ -1,0 +1,60 @@
+//! The columns that are written of each table, and what replaces a row that is there.
+
+use crate::store::sql::Field;
+
+pub(super) const USER: [(&str, Field); 5] = [
+    ("id", Field::Uuid),
+    ("kind", Field::Text),
+    ("status", Field::Text),
+    ("created_position", Field::Int),
+    ("created_at", Field::Time),
+];
+
+pub(super) const GROUP: [(&str, Field); 9] = [
+    ("id", Field::Uuid),
+    ("name", Field::Text),
+    ("managed_by", Field::Text),
+    ("external_id", Field::Text),
+    ("resource_type", Field::Text),
+    ("permission", Field::Text),
+    ("resource_id", Field::Text),
+    ("created_position", Field::Int),
+    ("created_at", Field::Time),
+];
+
+pub(super) const MEMBERSHIP: [(&str, Field); 5] = [
+    ("group_id", Field::Uuid),
+    ("user_id", Field::Uuid),
+    ("source", Field::Text),
+    ("from_position", Field::Int),
+    ("from_at", Field::Time),
+];
+
+pub(super) const ENTITLEMENT: [(&str, Field); 6] = [
+    ("user_id", Field::Uuid),
+    ("source", Field::Text),
+    ("key", Field::Text),
+    ("value", Field::Text),
+    ("since_position", Field::Int),
+    ("since_at", Field::Time),
+];
+
+pub(super) const RESOURCE: [(&str, Field); 5] = [
+    ("resource_type", Field::Text),
+    ("resource_id", Field::Text),
+    ("attributes", Field::Text),
+    ("since_position", Field::Int),
+    ("since_at", Field::Time),
+];
+
+pub(super) const SUSPENSION: [(&str, Field); 4] =
+    [("user_id", Field::Uuid), ("source", Field::Text), ("since_position", Field::Int), ("since_at", Field::Time)];
+
+pub(super) const REPLACE_SUSPENSION: &str = "ON CONFLICT (user_id, source) DO UPDATE SET
+    since_position = excluded.since_position, since_at = excluded.since_at";
+
+pub(super) const REPLACE_RESOURCE: &str = "ON CONFLICT (resource_type, resource_id) DO UPDATE SET
+    attributes = excluded.attributes, since_position = excluded.since_position, since_at = excluded.since_at";
+
+pub(super) const REPLACE_ENTITLEMENT: &str = "ON CONFLICT (user_id, source, key) DO UPDATE SET
+    value = excluded.value, since_position = excluded.since_position, since_at = excluded.since_at";
