@@ -11,6 +11,7 @@ mod choice;
 mod database;
 mod duration;
 mod environment;
+mod features;
 mod field;
 mod file;
 mod history;
@@ -38,6 +39,7 @@ use entitled_model::SourceName;
 
 pub use choice::Choice;
 pub use database::DatabaseConfig;
+pub use features::FeaturesConfig;
 pub use history::HistoryConfig;
 pub use hooks::{DeployCenterHookConfig, HooksConfig, LoginHookConfig};
 pub use http::{HttpConfig, HttpKey, Scope};
@@ -71,6 +73,8 @@ pub struct Config {
     pub http: HttpConfig,
     /// `[hooks]`: what applications call.
     pub hooks: HooksConfig,
+    /// `[features]`: what administrators may do by hand.
+    pub features: FeaturesConfig,
     /// `[scheduler]`: when sources run, and how the daemon stops.
     pub scheduler: SchedulerConfig,
     /// `[history]`: how long run records are kept.
@@ -117,12 +121,13 @@ pub fn load(file: Option<&Path>, environment: &BTreeMap<String, String>) -> Resu
 /// inside a DSN, that were written into the file itself appear as `***`.
 #[must_use]
 pub fn show(config: &Config) -> String {
-    let Config { database, http, hooks, scheduler, history, log, sentry, sources } = config;
+    let Config { database, http, hooks, features, scheduler, history, log, sentry, sources } = config;
     let mut page = Page::default();
     page.put("config_version", CONFIG_VERSION);
     database.show(&mut page);
     http.show(&mut page);
     hooks.show(&mut page);
+    features.show(&mut page);
     scheduler.show(&mut page);
     history.show(&mut page);
     log.show(&mut page);
@@ -145,6 +150,7 @@ impl Config {
             database: root.table("database", DatabaseConfig::read),
             http: root.table("http", HttpConfig::read),
             hooks: root.table("hooks", HooksConfig::read),
+            features: root.table("features", FeaturesConfig::read),
             scheduler: root.table("scheduler", SchedulerConfig::read),
             history: root.table("history", HistoryConfig::read),
             log: root.table("log", LogConfig::read),

@@ -17,6 +17,7 @@ pub struct Model {
     pub resource_id: Option<String>,
     pub created_position: i64,
     pub created_at: DateTimeUtc,
+    pub description: Option<String>,
     pub ended_position: Option<i64>,
     pub ended_at: Option<DateTimeUtc>,
 }

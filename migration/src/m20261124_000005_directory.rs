@@ -1,4 +1,5 @@
 //! Directories: who is suspended, which account is whose, groups that end; and which groups were missing from a list.
+//! Groups have a description.
 
 use sea_orm_migration::prelude::*;
 
@@ -40,7 +41,8 @@ const TABLES: [&str; 5] = [
     )",
 ];
 
-const POSTGRES_GROUPS: [&str; 5] = [
+const POSTGRES_GROUPS: [&str; 6] = [
+    "ALTER TABLE user_group ADD COLUMN description text",
     "ALTER TABLE user_group ADD COLUMN ended_position bigint",
     "ALTER TABLE user_group ADD COLUMN ended_at {time}",
     "ALTER TABLE user_group DROP CONSTRAINT user_group_name_once",
@@ -60,11 +62,12 @@ const SQLITE_GROUPS: [&str; 13] = [
         resource_id text,
         created_position bigint NOT NULL,
         created_at {time} NOT NULL,
+        description text,
         ended_position bigint,
         ended_at {time}
     )",
     "INSERT INTO user_group_new SELECT id, name, managed_by, external_id, resource_type, permission, resource_id,
-        created_position, created_at, NULL, NULL FROM user_group",
+        created_position, created_at, NULL, NULL, NULL FROM user_group",
     "CREATE TABLE membership_new (
         group_id {uuid} NOT NULL CONSTRAINT membership_known_group REFERENCES user_group_new (id),
         user_id {uuid} NOT NULL CONSTRAINT membership_known_user REFERENCES user_account (id),
@@ -119,6 +122,7 @@ impl MigrationTrait for Migration {
             &[
                 "ALTER TABLE user_group DROP COLUMN ended_position",
                 "ALTER TABLE user_group DROP COLUMN ended_at",
+                "ALTER TABLE user_group DROP COLUMN description",
                 if on_postgres(manager) {
                     "ALTER TABLE user_group ADD CONSTRAINT user_group_name_once UNIQUE (name)"
                 } else {

@@ -24,6 +24,7 @@ pub enum Event {
     UserReactivated(StandingChanged),
     GroupCreated(GroupCreated),
     GroupRenamed(GroupRenamed),
+    GroupDescriptionChanged(GroupDescriptionChanged),
     GroupDeleted(GroupDeleted),
     MembershipChanged(MembershipChanged),
     MembershipRemovalBlocked(RemovalBlocked),
@@ -75,6 +76,8 @@ pub struct GroupCreated {
     pub external_id: Option<String>,
     pub facet: Option<Facet>,
     pub resource_id: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
 }
 
 /// A group is called by another name, and stays the same group.
@@ -84,6 +87,15 @@ pub struct GroupRenamed {
     pub group: GroupId,
     pub before: String,
     pub after: String,
+}
+
+/// What a group is for was said in other words.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GroupDescriptionChanged {
+    pub group: GroupId,
+    pub before: Option<String>,
+    pub after: Option<String>,
 }
 
 /// A group is gone; its memberships ended before.
@@ -214,7 +226,15 @@ impl Event {
             }
         };
         let name = observed.name().to_owned();
-        Event::GroupCreated(GroupCreated { group, name, managed_by, external_id, facet, resource_id })
+        Event::GroupCreated(GroupCreated {
+            group,
+            name,
+            managed_by,
+            external_id,
+            facet,
+            resource_id,
+            description: None,
+        })
     }
 
     #[must_use]
@@ -246,6 +266,7 @@ impl Event {
             Event::UserReactivated(_) => "user.reactivated",
             Event::GroupCreated(_) => "group.created",
             Event::GroupRenamed(_) => "group.renamed",
+            Event::GroupDescriptionChanged(_) => "group.description_changed",
             Event::GroupDeleted(_) => "group.deleted",
             Event::MembershipChanged(_) => "membership.changed",
             Event::MembershipRemovalBlocked(_) => "membership.removal_blocked",
@@ -268,6 +289,7 @@ impl Event {
             Event::EntitlementChanged(event) => ("user", event.user.to_string()),
             Event::GroupCreated(event) => ("group", event.group.to_string()),
             Event::GroupRenamed(event) => ("group", event.group.to_string()),
+            Event::GroupDescriptionChanged(event) => ("group", event.group.to_string()),
             Event::GroupDeleted(event) => ("group", event.group.to_string()),
             Event::MembershipChanged(event) => ("group", event.group.to_string()),
             Event::MembershipRemovalBlocked(event) => ("group", event.group.to_string()),
@@ -291,6 +313,7 @@ impl Event {
             Event::UserSuspended(event) | Event::UserReactivated(event) => serde_json::to_string(event),
             Event::GroupCreated(event) => serde_json::to_string(event),
             Event::GroupRenamed(event) => serde_json::to_string(event),
+            Event::GroupDescriptionChanged(event) => serde_json::to_string(event),
             Event::GroupDeleted(event) => serde_json::to_string(event),
             Event::MembershipChanged(event) => serde_json::to_string(event),
             Event::MembershipRemovalBlocked(event) => serde_json::to_string(event),
@@ -313,6 +336,7 @@ impl Event {
             ("user.reactivated", 1) => serde_json::from_str(payload).map(Event::UserReactivated),
             ("group.created", 1) => serde_json::from_str(payload).map(Event::GroupCreated),
             ("group.renamed", 1) => serde_json::from_str(payload).map(Event::GroupRenamed),
+            ("group.description_changed", 1) => serde_json::from_str(payload).map(Event::GroupDescriptionChanged),
             ("group.deleted", 1) => serde_json::from_str(payload).map(Event::GroupDeleted),
             ("membership.changed", 1) => serde_json::from_str(payload).map(Event::MembershipChanged),
             ("membership.removal_blocked", 1) => serde_json::from_str(payload).map(Event::MembershipRemovalBlocked),

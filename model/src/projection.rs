@@ -26,6 +26,10 @@ pub enum RowChange<'e> {
         group: GroupId,
         name: &'e str,
     },
+    DescribeGroup {
+        group: GroupId,
+        description: Option<&'e str>,
+    },
     /// The group stays for what its memberships were; its name is free.
     EndGroup {
         group: GroupId,
@@ -87,6 +91,9 @@ pub fn row_changes(recorded: &Recorded) -> (Since, Vec<RowChange<'_>>) {
         }
         Event::GroupCreated(event) => vec![RowChange::InsertGroup(event)],
         Event::GroupRenamed(event) => vec![RowChange::RenameGroup { group: event.group, name: &event.after }],
+        Event::GroupDescriptionChanged(event) => {
+            vec![RowChange::DescribeGroup { group: event.group, description: event.after.as_deref() }]
+        }
         Event::GroupDeleted(event) => vec![RowChange::EndGroup { group: event.group }],
         Event::MembershipChanged(event) => {
             let (group, source) = (event.group, &event.source);

@@ -18,6 +18,10 @@ pub struct ResourceType {
     pub field: &'static str,
     /// The word for one resource in an answer.
     pub noun: &'static str,
+    /// The feature under which administrators may create resources of the type.
+    pub create_feature: &'static str,
+    /// The feature under which they may give and take access to them.
+    pub access_feature: &'static str,
     id: IdForm,
 }
 
@@ -29,8 +33,15 @@ enum IdForm {
 }
 
 /// All types.
-pub const RESOURCE_TYPES: [ResourceType; 1] =
-    [ResourceType { key: "maildomain", path: "maildomains", field: "domains", noun: "domain", id: IdForm::Domain }];
+pub const RESOURCE_TYPES: [ResourceType; 1] = [ResourceType {
+    key: "maildomain",
+    path: "maildomains",
+    field: "domains",
+    noun: "domain",
+    create_feature: "maildomain_create",
+    access_feature: "maildomain_manage_access",
+    id: IdForm::Domain,
+}];
 
 /// The longest domain name, in bytes (RFC 1035, 2.3.4).
 const DOMAIN_BYTES_MAX: usize = 253;

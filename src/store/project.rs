@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use entitled_model::projection::{RowChange, Since};
 use entitled_model::{GroupId, SourceName, UserId};
-use sea_orm::ConnectionTrait;
+use sea_orm::{ConnectionTrait, Value};
 use serde::Serialize;
 use serde_json::Value as Json;
 use serde_json::json;
@@ -114,6 +114,10 @@ impl Projector {
                     }
                     self.pending.renamed.push((group, name.to_owned()));
                 }
+                RowChange::DescribeGroup { group, description } => {
+                    self.finish(conn).await?;
+                    self.describe_group(conn, group, description).await?;
+                }
                 RowChange::EndGroup { group } => {
                     self.finish(conn).await?;
                     self.end_group(conn, since, group).await?;
@@ -129,7 +133,8 @@ impl Projector {
                         facet.map(|facet| &facet.permission),
                         group.resource_id,
                         since.position,
-                        time(since.at)
+                        time(since.at),
+                        group.description
                     ]));
                 }
                 RowChange::OpenMemberships { group, source, users } => {
@@ -258,14 +263,32 @@ impl Projector {
             self.tables.name("user_group")
         );
         let values = [since.position.0.into(), since.at.into(), group.0.into()];
-        let written = conn.execute_raw(self.dialect.statement(sql, values)).await.doing("ending a group")?;
-        if written.rows_affected() != 1 {
-            return Err(StoreError::damaged(format!(
-                "ending a group: 1 row was meant and {} met",
-                written.rows_affected()
-            )));
+        self.one(conn, sql, values, "ending a group").await
+    }
+
+    async fn describe_group(
+        &self,
+        conn: &impl ConnectionTrait,
+        group: GroupId,
+        description: Option<&str>,
+    ) -> Result<(), StoreError> {
+        let sql = format!("UPDATE {} SET description = $1 WHERE id = $2", self.tables.name("user_group"));
+        self.one(conn, sql, [description.into(), group.0.into()], "describing a group").await
+    }
+
+    /// Runs a statement that must meet exactly one row.
+    async fn one<const N: usize>(
+        &self,
+        conn: &impl ConnectionTrait,
+        sql: String,
+        values: [Value; N],
+        doing: &'static str,
+    ) -> Result<(), StoreError> {
+        let written = conn.execute_raw(self.dialect.statement(sql, values)).await.doing(doing)?;
+        match written.rows_affected() {
+            1 => Ok(()),
+            met => Err(StoreError::damaged(format!("{doing}: 1 row was meant and {met} were met"))),
         }
-        Ok(())
     }
 
     async fn close(&self, conn: &impl ConnectionTrait, closed: &[Row]) -> Result<(), StoreError> {

@@ -44,6 +44,13 @@ fn every_payload_ever_written_is_still_read() {
         ("user.suspended", format!(r#"{{"user":"{u}","source":"google_sync"}}"#)),
         ("user.reactivated", format!(r#"{{"user":"{u}","source":"google_sync"}}"#)),
         ("group.renamed", format!(r#"{{"group":"{g}","before":"a@example.com","after":"b@example.com"}}"#)),
+        (
+            "group.created",
+            format!(
+                r#"{{"group":"{g}","name":"Editors","managed_by":null,"external_id":null,"facet":null,"resource_id":null,"description":"Who edits"}}"#
+            ),
+        ),
+        ("group.description_changed", format!(r#"{{"group":"{g}","before":null,"after":"Who edits"}}"#)),
         ("group.deleted", format!(r#"{{"group":"{g}"}}"#)),
         ("membership.changed", format!(r#"{{"group":"{g}","source":{source},"added":["{u}"],"removed":[]}}"#)),
         (

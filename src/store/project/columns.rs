@@ -10,7 +10,7 @@ pub(super) const USER: [(&str, Field); 5] = [
     ("created_at", Field::Time),
 ];
 
-pub(super) const GROUP: [(&str, Field); 9] = [
+pub(super) const GROUP: [(&str, Field); 10] = [
     ("id", Field::Uuid),
     ("name", Field::Text),
     ("managed_by", Field::Text),
@@ -20,6 +20,7 @@ pub(super) const GROUP: [(&str, Field); 9] = [
     ("resource_id", Field::Text),
     ("created_position", Field::Int),
     ("created_at", Field::Time),
+    ("description", Field::Text),
 ];
 
 pub(super) const MEMBERSHIP: [(&str, Field); 5] = [
