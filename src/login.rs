@@ -185,8 +185,11 @@ impl Logins {
             {
                 let person =
                     Person { user, email: profile.email.clone(), sub: profile.sub.clone(), claims: BTreeMap::new() };
-                let stated =
-                    fallback.answer(&person, Urgency::Awaited).await.ok().and_then(|answer| answer.entitlements);
+                let stated = fallback
+                    .answer(&person, Urgency::Awaited)
+                    .await
+                    .ok()
+                    .and_then(|answer| answer.stated.entitlements().cloned());
                 entitlements.extend(stated.map(|stated| (source.name.clone(), stated)));
             }
             sources.push(part);

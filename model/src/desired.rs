@@ -4,9 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use uuid::Uuid;
 
-use crate::entitlement::{EntitlementKey, Entitlements};
 use crate::identity::{EmailAddress, EmailKey, Facet, GroupId, UserId};
-use crate::observation::{AskedUser, Census, CensusPerson, Coverage, ErrorClass, Observation, ObservedGroup};
+use crate::observation::{AskedUser, Census, CensusPerson, Coverage, ErrorClass, Observation, ObservedGroup, Stated};
 
 /// A membership without its source: (group, user), in the order both stores sort by.
 pub type Pair = (GroupId, UserId);
@@ -44,9 +43,7 @@ pub struct Desired {
     pub pairs: Vec<Pair>,
     pub new_users: Vec<(UserId, EmailAddress)>,
     pub new_groups: Vec<(GroupId, ObservedGroup)>,
-    pub entitlements: BTreeMap<UserId, Entitlements>,
-    /// What each answer said nothing about, though it might have.
-    pub unsaid: BTreeMap<UserId, BTreeSet<EntitlementKey>>,
+    pub stated: BTreeMap<UserId, Stated>,
     pub conclusion: Conclusion,
 }
 
@@ -118,10 +115,7 @@ fn of_users(asked: &[AskedUser], known: &Known, new_id: &mut dyn FnMut() -> Uuid
                 }
                 let effective = answer.groups.iter().filter(|group| known.is_effective(group));
                 desired.pairs.extend(effective.map(|group| (groups.id(group), asked.user)));
-                if let Some(entitlements) = &answer.entitlements {
-                    desired.entitlements.insert(asked.user, entitlements.clone());
-                    desired.unsaid.insert(asked.user, answer.unsaid.clone());
-                }
+                desired.stated.insert(asked.user, answer.stated.clone());
                 Ok(answer.coverage.clone())
             }
         };

@@ -9,6 +9,7 @@
 pub mod desired;
 pub mod diff;
 pub mod entitlement;
+pub mod enumeration;
 pub mod event;
 pub mod identity;
 pub mod instant;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use entitled_model::observation::{Coverage, UserAnswer};
+use entitled_model::observation::{Coverage, Stated, UserAnswer};
 use entitled_model::{EntitlementValue, ErrorClass, Failure, MapRule, Said};
 use serde_json::Value;
 
@@ -36,8 +36,7 @@ pub(super) fn read(stated: &BTreeMap<String, Value>, rules: &[MapRule]) -> Resul
     Ok(UserAnswer {
         groups,
         coverage,
-        entitlements: Some(entitlements),
-        unsaid,
+        stated: Stated::All { entitlements, unsaid },
         present: true,
         verdict: None,
         account: None,

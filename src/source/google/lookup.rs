@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use entitled_model::observation::{Coverage, UserAnswer, Verdict};
+use entitled_model::observation::{Coverage, Stated, UserAnswer, Verdict};
 use entitled_model::{ErrorClass, Failure};
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 
@@ -52,15 +52,7 @@ fn answer(
     verdict: Option<Verdict>,
 ) -> UserAnswer {
     let present = presence == Presence::Known;
-    UserAnswer {
-        groups,
-        coverage: Coverage::Everything,
-        entitlements: None,
-        unsaid: BTreeSet::new(),
-        present,
-        verdict,
-        account: None,
-    }
+    UserAnswer { groups, coverage: Coverage::Everything, stated: Stated::Nothing, present, verdict, account: None }
 }
 
 /// Walks outwards, level by level; each group is asked once, so that a cycle ends.
