@@ -43,6 +43,16 @@ pub(super) fn read(stated: &BTreeMap<String, Value>, rules: &[MapRule]) -> Resul
     })
 }
 
+/// The same of an answer that speaks of mapped entitlements alone.
+///
+/// # Errors
+/// `malformed`, as [`read`].
+pub(super) fn read_mapped(stated: &BTreeMap<String, Value>, rules: &[MapRule]) -> Result<UserAnswer, Failure> {
+    let answer = read(stated, rules)?;
+    let entitlements = answer.stated.entitlements().cloned().unwrap_or_default();
+    Ok(UserAnswer { stated: Stated::Only(entitlements), ..answer })
+}
+
 fn check_key(key: &str) -> Result<(), Failure> {
     if key.len() <= KEY_BYTES_MAX && !key.chars().any(char::is_control) {
         return Ok(());
