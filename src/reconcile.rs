@@ -141,12 +141,12 @@ impl Reconciler {
             Scope::Users(asked) => (asked.iter().map(|asked| asked.person.clone()).collect(), Past::default()),
             Scope::Whole => {
                 let asked = self.users_to_ask(run.source).await?;
-                let past = self.past(run.source, &asked).await?;
+                let past = self.past(run.source, &asked, latest).await?;
                 (asked, past)
             }
         };
         let asking = Asking { source: run.source, began_at, clock: self.store.clock(), progress: run.progress };
-        let observing = observe(&asking, &run.scope, asked, &past, run.run_id);
+        let observing = observe(&asking, &run.scope, asked, &past);
         tokio::select! {
             observed = observing => Ok((observed, began_at)),
             () = run.stop.cancelled() => Err(RunError::Stopped),
@@ -166,7 +166,7 @@ impl Reconciler {
     }
 
     /// What is stored of those to ask, where answers derived from lists have to be held against it.
-    async fn past(&self, source: &Source, people: &[Person]) -> Result<Past, StoreError> {
+    async fn past(&self, source: &Source, people: &[Person], latest: Option<Instant>) -> Result<Past, StoreError> {
         let Asks::Backend(backend) = &source.asks else { return Ok(Past::default()) };
         if backend.enumerator().is_none() {
             return Ok(Past::default());
@@ -176,7 +176,7 @@ impl Reconciler {
         let stored = self.store.stored_of_users(conn, &source.name, &users).await?.entitlements;
         let (_, marks) = self.store.marks_of_users(conn, &source.name, &users).await?;
         let answered_at = marks.into_iter().map(|(user, mark)| (user, mark.completed_at)).collect();
-        Ok(Past { stored, answered_at })
+        Ok(Past { stored, answered_at, latest })
     }
 
     /// Writes the plan and the run's record in one unit of work, made anew when what it rests on has changed meanwhile.

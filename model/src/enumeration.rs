@@ -7,12 +7,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use sha2::{Digest, Sha256};
 
 use crate::entitlement::{EntitlementValue, Entitlements};
-use crate::identity::{RunId, UserId};
+use crate::identity::UserId;
+use crate::instant::Instant;
 use crate::mapping::MapRule;
 use crate::observation::{Coverage, ObservedGroup, Said, Stated, UserAnswer};
 
-/// The users of a sample that were answered longest ago; the others are drawn by the run, so that users who can't be
-/// answered never fill the sample for ever.
+/// One in so many of a sample is of those answered longest ago. The others are drawn, so that users who can't be answered
+/// never fill the sample for ever.
 const OLDEST_PART: usize = 2;
 
 /// What the lists of a source say.
@@ -25,12 +26,16 @@ pub struct Enumerated {
 }
 
 /// Chooses `size` users to be asked one by one: of those given with the instant of their last whole answer.
+///
+/// They are drawn by the beginning of the `latest` applied observation. A plan that is held moves nothing, so the next run
+/// chooses the same users and comes to the same plan.
 #[must_use]
-pub fn sample(users: &[(UserId, crate::Instant)], run: RunId, size: usize) -> BTreeSet<UserId> {
+pub fn sample(users: &[(UserId, Instant)], latest: Option<Instant>, size: usize) -> BTreeSet<UserId> {
     let mut oldest: Vec<_> = users.iter().map(|(user, answered_at)| (*answered_at, *user)).collect();
     oldest.sort_unstable();
     let mut chosen: BTreeSet<UserId> = oldest.iter().map(|(_, user)| *user).take(size.div_ceil(OLDEST_PART)).collect();
-    let lot = |user: UserId| Sha256::new().chain_update(run.0.as_bytes()).chain_update(user.0.as_bytes()).finalize();
+    let drawn_by = latest.map(|latest| latest.timestamp_micros()).unwrap_or_default().to_be_bytes();
+    let lot = |user: UserId| Sha256::new().chain_update(drawn_by).chain_update(user.0.as_bytes()).finalize();
     let others = users.iter().map(|(user, _)| *user).filter(|user| !chosen.contains(user));
     let mut drawn: Vec<_> = others.map(|user| (lot(user), user)).collect();
     drawn.sort_unstable();
@@ -130,7 +135,7 @@ mod tests {
         UserId(Uuid::from_u128(n as u128))
     }
 
-    fn at(seconds: usize) -> crate::Instant {
+    fn at(seconds: usize) -> Instant {
         DateTime::from_timestamp(seconds as i64, 0).expect("in range")
     }
 
@@ -176,11 +181,11 @@ mod tests {
 
     #[test]
     fn a_sample_has_its_size_and_comes_round_to_everybody() {
-        let run = |n: usize| RunId(Uuid::from_u128(1000 + n as u128));
+        let run = |n: usize| Some(at(1000 + n));
         let mut users: Vec<_> = (0..50).map(|n| (user(n), at(0))).collect();
         assert!(sample(&users, run(0), 0).is_empty());
         assert_eq!(sample(&users, run(0), 80).len(), 50);
-        assert_eq!(sample(&users, run(0), 7), sample(&users, run(0), 7), "by the run and nothing else");
+        assert_eq!(sample(&users, run(0), 7), sample(&users, run(0), 7), "by the latest observation and nothing else");
         let mut seen = BTreeSet::new();
         for n in 1..=13 {
             let chosen = sample(&users, run(n), 7);
@@ -198,7 +203,7 @@ mod tests {
     #[test]
     fn users_who_are_never_answered_do_not_keep_the_others_out() {
         let users: Vec<_> = (0..50).map(|n| (user(n), at(n))).collect();
-        let runs = (0..400).map(|n| sample(&users, RunId(Uuid::from_u128(n)), 10));
+        let runs = (0..400).map(|n| sample(&users, Some(at(n)), 10));
         let seen: BTreeSet<UserId> = runs.flatten().collect();
         assert_eq!(seen.len(), 50);
     }

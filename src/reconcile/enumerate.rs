@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use entitled_model::entitlement::Entitlements;
 use entitled_model::enumeration::{self, Enumerated};
 use entitled_model::observation::{AskedUser, Observation, UserAnswer};
-use entitled_model::{ErrorClass, Failure, Instant, RunId, UserId};
+use entitled_model::{ErrorClass, Failure, Instant, UserId};
 
 use super::observe::{Asking, concluded, one_by_one};
 use crate::source::{Enumerator, Person, Urgency};
@@ -23,6 +23,8 @@ pub struct Past {
     pub stored: BTreeMap<UserId, Entitlements>,
     /// When the last whole answer about each was complete; users who never had one are not here.
     pub answered_at: BTreeMap<UserId, Instant>,
+    /// When the latest applied observation of the source began.
+    pub latest: Option<Instant>,
 }
 
 /// What came of reading many users from lists.
@@ -45,7 +47,6 @@ pub(super) async fn observe(
     enumerator: &dyn Enumerator,
     people: Vec<Person>,
     past: &Past,
-    run_id: RunId,
 ) -> (Result<Observation, Failure>, Enumeration) {
     // Nothing in the lists is older than this.
     let began_at = asking.clock.now().max(asking.began_at);
@@ -60,7 +61,7 @@ pub(super) async fn observe(
     let derived: BTreeMap<UserId, UserAnswer> =
         people.iter().zip(answers).filter_map(|(person, answer)| Some((person.user, answer?))).collect();
     let order: Vec<UserId> = people.iter().map(|person| person.user).collect();
-    let to_ask = to_ask(asking, &people, &derived, past, run_id, enumerator.sample());
+    let to_ask = to_ask(asking, &people, &derived, past, enumerator.sample());
     let (checked, others): (Vec<Person>, Vec<Person>) =
         people.into_iter().partition(|person| to_ask.contains(&person.user));
     let mut asked = one_by_one(asking, checked, Urgency::Background).await;
@@ -103,7 +104,6 @@ fn to_ask(
     people: &[Person],
     derived: &BTreeMap<UserId, UserAnswer>,
     past: &Past,
-    run_id: RunId,
     sample: usize,
 ) -> BTreeSet<UserId> {
     let rules = &asking.source.map;
@@ -118,7 +118,7 @@ fn to_ask(
             _ => drop(to_ask.insert(*user)),
         }
     }
-    to_ask.extend(enumeration::sample(&covered, run_id, sample));
+    to_ask.extend(enumeration::sample(&covered, past.latest, sample));
     to_ask
 }
 

@@ -1,7 +1,7 @@
 //! Asking a source, once, about everything in a run's scope.
 
 use entitled_model::observation::{AskedUser, Census, Observation};
-use entitled_model::{Failure, Instant, RunId};
+use entitled_model::{Failure, Instant};
 use futures_util::StreamExt;
 
 use super::Scope;
@@ -30,7 +30,7 @@ pub struct Observed {
 }
 
 /// Asks about the source's whole, or about each of `people`.
-pub async fn observe(asking: &Asking<'_>, scope: &Scope, people: Vec<Person>, past: &Past, run_id: RunId) -> Observed {
+pub async fn observe(asking: &Asking<'_>, scope: &Scope, people: Vec<Person>, past: &Past) -> Observed {
     let plain = |observation| Observed { observation, enumeration: None };
     match (&asking.source.asks, scope) {
         (Asks::Groups(groups), Scope::Whole) => plain(census(asking, groups.as_ref()).await),
@@ -40,7 +40,7 @@ pub async fn observe(asking: &Asking<'_>, scope: &Scope, people: Vec<Person>, pa
         (Asks::Backend(backend), Scope::Whole) => match backend.enumerator() {
             None => plain(concluded(one_by_one(asking, people, Urgency::Background).await)),
             Some(enumerator) => {
-                let (observation, enumeration) = enumerate::observe(asking, enumerator, people, past, run_id).await;
+                let (observation, enumeration) = enumerate::observe(asking, enumerator, people, past).await;
                 Observed { observation, enumeration: Some(enumeration) }
             }
         },

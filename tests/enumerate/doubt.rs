@@ -82,6 +82,24 @@ on_both_stores! {
         assert_eq!(groups_of(&world, &member(2), "deploycenter").await.len(), 2);
     }
 
+    async fn a_held_plan_has_the_same_hash_in_every_run(world: World) {
+        let mut world = world;
+        enumerating(&mut world, 4);
+        world.configure("fallback = \"local\"", "fallback = \"local\"\nguard = { max_removals = 1 }");
+        crowd(&world, 12).await;
+        world.org().set_roles(&member(0), SIRET, &[]);
+        for number in 0..12 {
+            world.org().set_entitlement(&member(number), "unicorn", json!(number));
+        }
+        let held = deploycenter(&world, &[]).await;
+        expect(&held, 4, "held");
+        for arguments in [&[][..], &["--dry-run"], &[]] {
+            let again = deploycenter(&world, arguments).await;
+            expect(&again, 4, "held");
+            assert_eq!(again.json()["plan_hash"], held.json()["plan_hash"], "the same users are in the sample");
+        }
+    }
+
     async fn a_daemon_counts_disagreements_and_reports_them_once(world: World) {
         let mut world = world;
         enumerating(&mut world, 10);
