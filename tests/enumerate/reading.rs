@@ -160,6 +160,34 @@ on_both_stores! {
         assert!(!ended.stderr.contains("disagree"), "it is known that lists don't show them: {ended:?}");
     }
 
+    async fn what_another_operators_organisation_gives_is_kept_and_told(world: World) {
+        let mut world = world;
+        enumerating(&mut world, 0);
+        world.org().add_organisation(B, true).set_operator(B, "f2c6cf60-eeac-414d-a110-c041173c3a53", false);
+        world.org().set_domains(ANN, B, ["commune-b.fr"]);
+        know_member(&world, ANN).await;
+        crowd(&world, 2).await;
+        let ended = deploycenter(&world, &[]).await;
+        expect(&ended, 0, "unchanged");
+        assert_eq!(requests(&world), (2, 1), "the lists lack what is stored, so the user is asked about");
+        assert!(ended.stderr.contains("disagree"), "{ended:?}");
+        assert_eq!(groups_of(&world, ANN, "deploycenter").await, ["maildomain:commune-b.fr:admin"]);
+    }
+
+    async fn the_doctor_reads_the_lists(world: World) {
+        let mut world = world;
+        enumerating(&mut world, 0);
+        assert_eq!(world.run(&["migrate", "up"]).await.code, 0);
+        let well = world.run(&["doctor"]).await;
+        assert!(well.stdout.contains("ok    lists of source deploycenter"), "{well:?}");
+        world.environment.push(("OPERATOR_KEY".to_owned(), "wrong-key".to_owned()));
+        let ended = world.run(&["doctor"]).await;
+        assert_eq!(ended.code, 1, "{ended:?}");
+        let told = ended.stdout.lines().find(|line| line.contains("lists of source deploycenter")).expect("told");
+        assert!(told.starts_with("FAIL") && told.contains("sources.deploycenter.enumerate.operator_key"), "{told}");
+        assert!(!ended.stdout.contains("wrong-key"), "{ended:?}");
+    }
+
     async fn an_account_of_another_case_administers_nothing_as_upstream(world: World) {
         // the per-user endpoint matches exactly, so the lists must
         let mut world = world;
