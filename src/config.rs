@@ -49,7 +49,7 @@ pub use scheduler::SchedulerConfig;
 pub use secret::{Secret, SecretOrigin};
 pub use sentry::SentryConfig;
 pub use source::common::{CommonSource, Rate, Retry, Schedule};
-pub use source::deploycenter::{DeployCenterConfig, Fallback, QueryMethod};
+pub use source::deploycenter::{DeployCenterConfig, EnumerateConfig, Fallback, QueryMethod};
 pub use source::google_workspace::{Directory, GoogleCredentials, GoogleWorkspaceConfig, Nested, ServiceAccountKey};
 pub use source::local::LocalConfig;
 pub use source::{SourceConfig, SourceKind};

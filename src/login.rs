@@ -207,8 +207,11 @@ impl Logins {
                     external_id: None,
                     claims: BTreeMap::new(),
                 };
-                let stated =
-                    fallback.answer(&person, Urgency::Awaited).await.ok().and_then(|answer| answer.entitlements);
+                let stated = fallback
+                    .answer(&person, Urgency::Awaited)
+                    .await
+                    .ok()
+                    .and_then(|answer| answer.stated.entitlements().cloned());
                 entitlements.extend(stated.map(|stated| (source.name.clone(), stated)));
             }
             sources.push(part);

@@ -19,6 +19,8 @@ pub struct Metrics {
     runs: Family<RunLabels, Counter>,
     failures: Family<FailureLabels, Counter>,
     skipped: Family<SourceLabels, Counter>,
+    enumeration_disagreements: Family<SourceLabels, Counter>,
+    enumeration_fallbacks: Family<FallbackLabels, Counter>,
     changes: Family<ChangeLabels, Counter>,
     run_seconds: Family<SourceLabels, Histogram>,
     last_success: Family<SourceLabels, Gauge<f64, AtomicU64>>,
@@ -45,6 +47,12 @@ struct RunLabels {
 struct FailureLabels {
     source: String,
     class: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct FallbackLabels {
+    source: String,
+    reason: &'static str,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -90,6 +98,8 @@ impl Default for Metrics {
             runs: Family::default(),
             failures: Family::default(),
             skipped: Family::default(),
+            enumeration_disagreements: Family::default(),
+            enumeration_fallbacks: Family::default(),
             changes: Family::default(),
             run_seconds: Family::new_with_constructor(run_seconds),
             last_success: Family::default(),
@@ -117,6 +127,10 @@ impl Metrics {
             "Schedules that fired while the source was still running",
             self.skipped.clone(),
         );
+        let help = "Users whose own answer was another than the one derived from lists";
+        registry.register("enumeration_disagreements", help, self.enumeration_disagreements.clone());
+        let help = "Runs that asked about each user because lists failed, or were not trusted";
+        registry.register("enumeration_fallbacks", help, self.enumeration_fallbacks.clone());
         registry.register("membership_changes", "Memberships created, removed and kept back", self.changes.clone());
         registry.register_with_unit("run_duration", "How long runs took", Unit::Seconds, self.run_seconds.clone());
         let help = "When the whole of a source was last read without any failure, in Unix time";
@@ -152,6 +166,16 @@ impl Metrics {
         if count > 0 {
             self.changes.get_or_create(&ChangeLabels { source: source.to_string(), change }).inc_by(count);
         }
+    }
+
+    /// Counts users about whom lists were wrong.
+    pub fn enumeration_disagreed(&self, source: &SourceName, users: u64) {
+        self.enumeration_disagreements.get_or_create(&SourceLabels { source: source.to_string() }).inc_by(users);
+    }
+
+    /// Counts a run that did without lists; `reason` is the class of their failure, or `distrusted`.
+    pub fn enumeration_fell_back(&self, source: &SourceName, reason: &'static str) {
+        self.enumeration_fallbacks.get_or_create(&FallbackLabels { source: source.to_string(), reason }).inc();
     }
 
     /// Counts a failure of a source, or of a part of it.

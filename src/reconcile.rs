@@ -6,6 +6,7 @@
 //! Invariants: nothing is asked of a source while a unit of work is open; a failure of a source writes nothing but the
 //! run's record; a plan is committed only on the state it was made for.
 
+mod enumerate;
 mod observe;
 mod people;
 mod prepare;
@@ -21,11 +22,13 @@ use entitled_model::plan::Plan;
 use entitled_model::{GroupId, Instant, RunId, Trigger, UserId};
 use tokio_util::sync::CancellationToken;
 
-pub use observe::observe;
+pub use enumerate::Enumeration;
+use enumerate::Past;
+use observe::{Asking, Observed, observe};
 use prepare::Prepared;
 pub use summary::{Change, Failed, Kept, LIST_MAX, SourceRun, UserPart};
 
-use crate::source::{Person, Progress, Source};
+use crate::source::{Asks, Person, Progress, Source};
 use crate::store::{Breadth, Lease, Profile, Reader, Store, StoreError, UserRecord};
 
 /// What a run is about.
@@ -102,16 +105,19 @@ impl Reconciler {
     /// When the store fails, the run is stopped, or its lease is lost: nothing was written then. A failure of the source is
     /// no error but an outcome.
     pub async fn run(&self, run: &Run<'_>) -> Result<SourceRun, RunError> {
-        let (mut observation, began_at) = match self.observed(run).await? {
-            (Ok(observation), began_at) => (observation, began_at),
-            (Err(failure), began_at) => {
+        let (Observed { observation, enumeration }, began_at) = self.observed(run).await?;
+        let ended = match observation {
+            Ok(mut observation) => {
+                let prepared = self.prepare(self.store.reader(), run, &mut observation).await?;
+                self.commit(run, &mut observation, prepared, began_at).await?
+            }
+            Err(failure) => {
                 let ended = SourceRun::unavailable(run, began_at, failure);
                 self.store.record_run(&ended.record(run, self.store.clock().now())).await?;
-                return Ok(ended);
+                ended
             }
         };
-        let prepared = self.prepare(self.store.reader(), run, &mut observation).await?;
-        self.commit(run, &mut observation, prepared, began_at).await
+        Ok(SourceRun { enumeration, ..ended })
     }
 
     /// Asks the source and says what a run would do. Nothing at all is written.
@@ -119,28 +125,31 @@ impl Reconciler {
     /// # Errors
     /// When the store fails or the run is stopped.
     pub async fn rehearse(&self, run: &Run<'_>) -> Result<SourceRun, RunError> {
-        let (mut observation, began_at) = match self.observed(run).await? {
-            (Ok(observation), began_at) => (observation, began_at),
-            (Err(failure), began_at) => return Ok(SourceRun::unavailable(run, began_at, failure)),
+        let (Observed { observation, .. }, began_at) = self.observed(run).await?;
+        let mut observation = match observation {
+            Ok(observation) => observation,
+            Err(failure) => return Ok(SourceRun::unavailable(run, began_at, failure)),
         };
         let Prepared { plan, .. } = self.prepare(self.store.reader(), run, &mut observation).await?;
         let names = self.group_names(self.store.reader(), &plan).await?;
         Ok(SourceRun::of_plan(run, &observation, &plan, began_at, &names).naming_newcomers(&plan))
     }
 
-    async fn observed(
-        &self,
-        run: &Run<'_>,
-    ) -> Result<(Result<Observation, entitled_model::Failure>, Instant), RunError> {
+    async fn observed(&self, run: &Run<'_>) -> Result<(Observed, Instant), RunError> {
         let latest = self.store.latest_begin(self.store.reader(), &run.source.name).await?;
         let began_at = begin_after(self.store.clock().now(), latest);
-        let asked = match &run.scope {
-            Scope::Users(asked) => self.with_accounts(run.source, asked).await?,
-            Scope::Whole => self.users_to_ask(run.source).await?,
+        let (asked, past) = match &run.scope {
+            Scope::Users(asked) => (self.with_accounts(run.source, asked).await?, Past::default()),
+            Scope::Whole => {
+                let asked = self.users_to_ask(run.source).await?;
+                let past = self.past(run.source, &asked, latest).await?;
+                (asked, past)
+            }
         };
-        let observing = observe(run.source, &run.scope, asked, began_at, self.store.clock(), run.progress);
+        let asking = Asking { source: run.source, began_at, clock: self.store.clock(), progress: run.progress };
+        let observing = observe(&asking, &run.scope, asked, &past);
         tokio::select! {
-            observation = observing => Ok((observation, began_at)),
+            observed = observing => Ok((observed, began_at)),
             () = run.stop.cancelled() => Err(RunError::Stopped),
         }
     }
@@ -169,6 +178,20 @@ impl Reconciler {
             person.email.is_some() && source.required_claims.iter().all(|claim| person.claims.contains_key(claim))
         });
         Ok(askable.collect())
+    }
+
+    /// What is stored of those to ask, where answers derived from lists have to be held against it.
+    async fn past(&self, source: &Source, people: &[Person], latest: Option<Instant>) -> Result<Past, StoreError> {
+        let Asks::Backend(backend) = &source.asks else { return Ok(Past::default()) };
+        if backend.enumerator().is_none() {
+            return Ok(Past::default());
+        }
+        let users: Vec<UserId> = people.iter().map(|person| person.user).collect();
+        let conn = self.store.reader();
+        let stored = self.store.stored_of_users(conn, &source.name, &users).await?.entitlements;
+        let (_, marks) = self.store.marks_of_users(conn, &source.name, &users).await?;
+        let answered_at = marks.into_iter().map(|(user, mark)| (user, mark.completed_at)).collect();
+        Ok(Past { stored, answered_at, latest })
     }
 
     /// Writes the plan and the run's record in one unit of work, made anew when what it rests on has changed meanwhile.
@@ -238,7 +261,11 @@ fn cause(run: &Run<'_>) -> Cause {
 fn observed_at(observation: &Observation, began_at: Instant) -> Instant {
     match observation {
         Observation::Census { completed_at, .. } => *completed_at,
-        Observation::Users(asked) => asked.iter().map(|asked| asked.completed_at).max().unwrap_or(began_at),
+        // What was derived from lists is as old as the last whole answer, and was observed now.
+        Observation::Users(asked) => {
+            let ends = asked.iter().map(|asked| asked.completed_at.max(asked.began_at));
+            ends.max().unwrap_or(began_at)
+        }
     }
 }
 

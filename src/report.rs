@@ -3,6 +3,8 @@
 //! Sentry hears once of each source and class while a failure lasts, and once of the recovery. Nothing personal is told:
 //! sources by name, users by id, failures by class and by what they say of settings and fields.
 
+mod enumeration;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,8 +14,10 @@ use entitled_model::{ErrorClass, Instant, Outcome, RunId, SourceName, Trigger};
 use sentry::protocol::{Event, Level};
 
 use crate::metrics::Metrics;
-use crate::reconcile::{Failed, SourceRun};
+use crate::reconcile::{Enumeration, Failed, SourceRun};
 use crate::store::{Breadth, StoreError};
+
+use enumeration::Trouble;
 
 /// When and why a run was, beside what it came to.
 #[derive(Debug, Clone, Copy)]
@@ -41,6 +45,8 @@ pub struct Reports {
 struct Told {
     failures: BTreeMap<ErrorClass, Breadth>,
     held: Option<String>,
+    /// What was told to be wrong with a source's lists.
+    lists: Option<Trouble>,
     /// A fault of our own ended the last run.
     broken: bool,
 }
@@ -51,6 +57,7 @@ enum News {
     Failing(ErrorClass),
     Recovered(BTreeSet<ErrorClass>),
     Held,
+    Lists(Trouble),
 }
 
 impl Reports {
@@ -77,6 +84,9 @@ impl Reports {
             self.metrics.source_failed(source, failed.class);
         } else if (breadth == Breadth::Whole || !scheduled) && *outcome != Outcome::Held {
             self.metrics.source_succeeded(source, ended_at);
+        }
+        if let Some(enumeration) = &run.enumeration {
+            enumeration::tell(&self.metrics, source, enumeration);
         }
         let class = error.as_ref().map(|failed| failed.class.as_str());
         let detail = error.as_ref().map(|failed| failed.message.as_str()).or(run.held.as_deref());
@@ -154,6 +164,11 @@ impl Reports {
         let held = run.held.as_ref().and(run.plan_hash.clone());
         news.extend((held.is_some() && held != told.held).then_some(News::Held));
         told.held = held;
+        if let Some(enumeration) = &run.enumeration {
+            let trouble = Trouble::of(enumeration);
+            news.extend(trouble.filter(|_| trouble != told.lists).map(News::Lists));
+            told.lists = trouble;
+        }
         told.broken = false;
         (news, !told.failures.is_empty())
     }
@@ -178,6 +193,13 @@ fn tell(news: &News, run_id: RunId, run: &SourceRun) {
             extra.extend(run.plan_hash.clone().map(|hash| ("plan_hash", hash)));
             let message = format!("a plan of source {source} is held; nothing of it was written");
             capture(Level::Warning, message, &["plan-held", source.as_str()], Some(source), &extra);
+        }
+        News::Lists(trouble) => {
+            if let Some(Enumeration::Failed(failure)) = &run.enumeration {
+                extra.push(("detail", failure.message.clone()));
+            }
+            let message = trouble.message(source);
+            capture(Level::Warning, message, &["lists-in-doubt", source.as_str()], Some(source), &extra);
         }
     }
 }

@@ -23,6 +23,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use entitled_model::enumeration::Enumerated;
 use entitled_model::observation::{Census, UserAnswer};
 use entitled_model::{EmailAddress, Failure, MapRule, SourceName, Subject, UserId};
 
@@ -68,6 +69,24 @@ pub trait EntitlementsBackend: Send + Sync {
     /// # Errors
     /// A classified failure; it concludes nothing.
     async fn answer(&self, person: &Person, urgency: Urgency) -> Result<UserAnswer, Failure>;
+
+    /// How many people can be asked about in a few calls, where that can be done.
+    fn enumerator(&self) -> Option<&dyn Enumerator> {
+        None
+    }
+}
+
+/// Derives the mapped entitlements of many people from a few lists, and says nothing of any other.
+#[async_trait]
+pub trait Enumerator: Send + Sync {
+    /// How many people are asked about one by one in each run, to compare.
+    fn sample(&self) -> usize;
+
+    /// Reads the lists to their end, in the background.
+    ///
+    /// # Errors
+    /// A classified failure when a list could not be read whole; nothing is derived then.
+    async fn enumerate(&self, people: &[Person]) -> Result<Enumerated, Failure>;
 }
 
 /// Answers for one user or for all: who is in which group.

@@ -4,10 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use uuid::Uuid;
 
-use crate::entitlement::{EntitlementKey, Entitlements};
 use crate::groups::{GroupJoin, JoinedGroups, KnownGroups, Listing};
 use crate::identity::{EmailAddress, Facet, GroupId, UserId};
-use crate::observation::{AskedUser, Census, Coverage, ErrorClass, Observation, ObservedGroup};
+use crate::observation::{AskedUser, Census, Coverage, ErrorClass, Observation, ObservedGroup, Stated};
 use crate::people::{Joined, PeopleChanges};
 
 /// A membership without its source: (group, user), in the order both stores sort by.
@@ -48,9 +47,7 @@ pub struct Desired {
     pub new_users: Vec<(UserId, EmailAddress)>,
     pub groups: JoinedGroups,
     pub people: PeopleChanges,
-    pub entitlements: BTreeMap<UserId, Entitlements>,
-    /// What each answer said nothing about, though it might have.
-    pub unsaid: BTreeMap<UserId, BTreeSet<EntitlementKey>>,
+    pub stated: BTreeMap<UserId, Stated>,
     pub conclusion: Conclusion,
 }
 
@@ -140,10 +137,7 @@ fn of_users(asked: &[AskedUser], known: &Known, new_id: &mut dyn FnMut() -> Uuid
                 }
                 let effective = answer.groups.iter().filter(|group| known.is_effective(group));
                 desired.pairs.extend(effective.filter_map(|group| Some((groups.id(group)?, asked.user))));
-                if let Some(entitlements) = &answer.entitlements {
-                    desired.entitlements.insert(asked.user, entitlements.clone());
-                    desired.unsaid.insert(asked.user, answer.unsaid.clone());
-                }
+                desired.stated.insert(asked.user, answer.stated.clone());
                 Ok(answer.coverage.clone())
             }
         };

@@ -10,6 +10,7 @@
 pub mod desired;
 pub mod diff;
 pub mod entitlement;
+pub mod enumeration;
 pub mod event;
 pub mod groups;
 pub mod identity;

@@ -171,16 +171,44 @@ impl SystemGroup {
 pub struct UserAnswer {
     pub groups: BTreeSet<ObservedGroup>,
     pub coverage: Coverage,
-    /// `None` from a source that states no entitlements.
-    pub entitlements: Option<Entitlements>,
-    /// Mapped entitlements of which the answer said nothing: what is stored of them stays.
-    pub unsaid: BTreeSet<EntitlementKey>,
+    pub stated: Stated,
     /// Whether the source knows such a user; one that it does not know has no groups there, and is never created for it.
     pub present: bool,
     /// Set when the answer itself asks to deny a login.
     pub verdict: Option<Verdict>,
     /// The user's account there, from a directory that tells.
     pub account: Option<Account>,
+}
+
+/// What an answer states of a user's entitlements, and of which it speaks at all.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Stated {
+    /// Nothing: a source without entitlements.
+    Nothing,
+    /// All of them, but for mapped ones of which the answer said nothing: what is stored of those stays.
+    All { entitlements: Entitlements, unsaid: BTreeSet<EntitlementKey> },
+    /// These; what is stored of any other stays.
+    Only(Entitlements),
+}
+
+impl Stated {
+    #[must_use]
+    pub fn entitlements(&self) -> Option<&Entitlements> {
+        match self {
+            Stated::Nothing => None,
+            Stated::All { entitlements, unsaid: _ } | Stated::Only(entitlements) => Some(entitlements),
+        }
+    }
+
+    /// Whether what is stored under `key` becomes what is stated, be it nothing.
+    #[must_use]
+    pub fn speaks_of(&self, key: &str) -> bool {
+        match self {
+            Stated::Nothing => false,
+            Stated::All { unsaid, .. } => !unsaid.contains(key),
+            Stated::Only(entitlements) => entitlements.contains_key(key),
+        }
+    }
 }
 
 /// A person's account in a directory.

@@ -11,7 +11,7 @@ use crate::entitlement::Entitlements;
 use crate::event::EntitlementChange;
 use crate::groups::{JoinedGroups, Rename};
 use crate::identity::{EmailAddress, Facet, GroupId, SourceName, UserId};
-use crate::observation::{ErrorClass, ObservedGroup};
+use crate::observation::{ErrorClass, ObservedGroup, Stated};
 use crate::people::PeopleChanges;
 
 /// The most pairs one event carries, so that a first import of a million is a thousand events.
@@ -148,7 +148,7 @@ pub fn plan(source: &SourceName, desired: Desired, stored: &Stored, guard: &Guar
         people: desired.people,
         held,
         newly_blocked: last.into_iter().filter(|pair| !stored.told_blocked.contains(pair)).collect(),
-        entitlements: entitlement_changes(desired.entitlements, &desired.unsaid, &stored.entitlements),
+        entitlements: entitlement_changes(&desired.stated, &stored.entitlements),
         unchanged: (stored.pairs.len() - removes.len() - kept.len()) as u64,
         unchanged_of: unchanged_of(&desired.conclusion, stored, &removes, &kept),
         creates: found.missing,
@@ -249,16 +249,16 @@ fn beyond(guard: &Guard, asked: u64, of: u64) -> Option<Held> {
 }
 
 fn entitlement_changes(
-    desired: BTreeMap<UserId, Entitlements>,
-    unsaid: &BTreeMap<UserId, BTreeSet<String>>,
+    stated: &BTreeMap<UserId, Stated>,
     stored: &BTreeMap<UserId, Entitlements>,
 ) -> BTreeMap<UserId, BTreeMap<String, EntitlementChange>> {
     let none = Entitlements::new();
     let mut changes = BTreeMap::new();
-    for (user, wanted) in desired {
-        let have = stored.get(&user).unwrap_or(&none);
+    for (user, stated) in stated {
+        let Some(wanted) = stated.entitlements() else { continue };
+        let have = stored.get(user).unwrap_or(&none);
         let keys: BTreeSet<_> = wanted.keys().chain(have.keys()).collect();
-        let said = |key: &&String| unsaid.get(&user).is_none_or(|unsaid| !unsaid.contains(*key));
+        let said = |key: &&String| stated.speaks_of(key);
         let changed = keys.into_iter().filter(said).filter(|key| wanted.get(*key) != have.get(*key));
         let changed: BTreeMap<_, _> = changed
             .map(|key| {
@@ -266,7 +266,7 @@ fn entitlement_changes(
             })
             .collect();
         if !changed.is_empty() {
-            changes.insert(user, changed);
+            changes.insert(*user, changed);
         }
     }
     changes

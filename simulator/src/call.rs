@@ -97,7 +97,12 @@ impl Call {
 
     /// The page asked for, from 1; a call without a page token asks for page 1.
     pub(crate) fn page(&self) -> u64 {
-        self.page_token().and_then(PageToken::decode).map_or(1, |token| token.page)
+        match self.system {
+            System::Deploycenter => self.query_values(&["page"]).last().and_then(|page| page.parse().ok()).unwrap_or(1),
+            System::Google | System::Token => {
+                self.page_token().and_then(PageToken::decode).map_or(1, |token| token.page)
+            }
+        }
     }
 
     fn query_values<'a>(&'a self, names: &'static [&'static str]) -> impl Iterator<Item = &'a str> {

@@ -2,7 +2,7 @@
 //! them through the handle's methods.
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::organisation::{Role, Storage};
 
@@ -36,6 +36,12 @@ pub enum ChangeError {
     /// No account has this e-mail.
     #[error("no such account: {0:?}")]
     UnknownAccount(String),
+    /// No organisation has this siret.
+    #[error("no such organisation: {0:?}")]
+    UnknownOrganisation(String),
+    /// A subscription's `domains` hold something other than texts.
+    #[error("the domains of {0:?} are not texts")]
+    NotADomain(String),
     /// The address belongs to somebody else.
     #[error("the address {0:?} is taken")]
     Taken(String),
@@ -123,14 +129,24 @@ pub enum OrganisationChange {
     },
     /// Makes the siret unknown.
     Remove { siret: String },
+    /// Replaces the whole `metadata` of the subscription.
+    SetMetadata { siret: String, metadata: Map<String, Value> },
+    /// Sets whose organisation it is, and whether that operator's admins administer it.
+    SetOperator { siret: String, operator: String, admins_pass: bool },
+    /// Adds an admin of an operator, whom no list of accounts has.
+    AddOperatorAdmin { operator: String, email: String },
 }
 
 /// A change of an account in DeployCenter. Accounts are named by their exact e-mail, case and all.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "action", rename_all = "snake_case", deny_unknown_fields)]
 pub enum AccountChange {
-    /// Sets the mail domains the person administers in one organisation, as they will be served.
+    /// Sets the mail domains the person administers in one organisation; its subscription lists them from then on.
     SetDomains { email: String, siret: String, domains: Vec<String> },
+    /// Sets the roles in one organisation; `admin` administers every domain that its subscription lists.
+    SetRoles { email: String, siret: String, roles: Vec<String> },
+    /// Sets the roles in the service, such as `{"admin": {"scope": {"domains": [...]}}}`.
+    SetServiceRoles { email: String, siret: String, roles: Map<String, Value> },
     /// Sets the external id (the `sub`) by which `account_id` finds the account.
     SetAccountId { email: String, account_id: String },
     /// Replaces or adds one key of `entitlements`; null removes the key from the answer.

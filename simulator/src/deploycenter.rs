@@ -1,8 +1,11 @@
-//! DeployCenter's entitlements endpoint, as captured in `wire/deploycenter`. It answers for one account a call; what
+//! DeployCenter as captured in `wire/deploycenter`: here its entitlements endpoint; [`management`] stands beside. It answers for one account a call; what
 //! it refuses, it refuses in the order Django does: credential, method, parameters.
 
 mod answer;
+pub(crate) mod management;
 mod refusal;
+mod row;
+mod webhook;
 
 use std::sync::Arc;
 
@@ -18,6 +21,8 @@ use serde_json::Value;
 use crate::world::World;
 
 use refusal::Refusal;
+
+pub use webhook::{Webhook, WebhookBody};
 
 /// The path of the endpoint; without its last slash it answers 301.
 pub(crate) const PATH: &str = "/api/v1.0/entitlements/";
@@ -72,7 +77,10 @@ struct Question<'a> {
 }
 
 pub(crate) fn routes() -> axum::Router<Arc<World>> {
-    axum::Router::new().route(PATH, any(entitlements)).route(PATH.trim_end_matches('/'), any(append_slash))
+    axum::Router::new()
+        .route(PATH, any(entitlements))
+        .route(PATH.trim_end_matches('/'), any(append_slash))
+        .merge(management::routes())
 }
 
 async fn entitlements(

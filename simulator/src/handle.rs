@@ -1,19 +1,16 @@
 //! The simulator in the hand of a test: change the organisation, install faults, read the tape, wait for requests
 //! without sleeping. The control endpoint does the same through the same handle.
 
+mod deploycenter;
 mod watch;
 
 use std::sync::Arc;
 
 use serde::Serialize;
-use serde_json::Value;
 
 use crate::call::System;
-use crate::change::{
-    AccountChange, Change, ChangeError, GroupChange, MembershipChange, OrganisationChange, UserChange,
-};
-use crate::deploycenter::PostSupport;
-use crate::organisation::{DirectoryId, Person, Role, Storage};
+use crate::change::{Change, ChangeError, GroupChange, MembershipChange, UserChange};
+use crate::organisation::{DirectoryId, Role};
 use crate::world::World;
 
 /// A running simulator's world; cheap to clone.
@@ -213,86 +210,5 @@ impl Handle {
     pub fn remove_member(&self, group: &str, member: &str) -> &Handle {
         let (group, member) = (group.to_owned(), member.to_owned());
         self.must(Change::Membership(MembershipChange::Remove { group, member }))
-    }
-}
-
-/// DeployCenter.
-impl Handle {
-    /// Adds an organisation, or sets whether its subscription is active.
-    #[track_caller]
-    pub fn add_organisation(&self, siret: &str, active: bool) -> &Handle {
-        let siret = siret.to_owned();
-        self.must(Change::Organisation(OrganisationChange::Set { siret, active, name: None, idp_id: None }))
-    }
-
-    /// Makes a siret unknown.
-    #[track_caller]
-    pub fn remove_organisation(&self, siret: &str) -> &Handle {
-        self.must(Change::Organisation(OrganisationChange::Remove { siret: siret.to_owned() }))
-    }
-
-    /// Sets the mail domains a person administers in one organisation. What is served for an active siret is the union
-    /// over the person's active organisations, in which a domain stands once (captures 04, 113).
-    #[track_caller]
-    pub fn set_domains<D: Into<String>>(
-        &self,
-        email: &str,
-        siret: &str,
-        domains: impl IntoIterator<Item = D>,
-    ) -> &Handle {
-        let domains = domains.into_iter().map(Into::into).collect();
-        let (email, siret) = (email.to_owned(), siret.to_owned());
-        self.must(Change::Account(AccountChange::SetDomains { email, siret, domains }))
-    }
-
-    /// Sets the `sub` by which `account_id` finds the account.
-    #[track_caller]
-    pub fn set_account_id(&self, email: &str, account_id: &str) -> &Handle {
-        let (email, account_id) = (email.to_owned(), account_id.to_owned());
-        self.must(Change::Account(AccountChange::SetAccountId { email, account_id }))
-    }
-
-    /// Replaces or adds one key of `entitlements`; null removes the key from the answer.
-    #[track_caller]
-    pub fn set_entitlement(&self, email: &str, key: &str, value: Value) -> &Handle {
-        let (email, key) = (email.to_owned(), key.to_owned());
-        self.must(Change::Account(AccountChange::SetEntitlement { email, key, value }))
-    }
-
-    /// Takes [`Handle::set_entitlement`] back.
-    #[track_caller]
-    pub fn reset_entitlement(&self, email: &str, key: &str) -> &Handle {
-        let (email, key) = (email.to_owned(), key.to_owned());
-        self.must(Change::Account(AccountChange::ResetEntitlement { email, key }))
-    }
-
-    /// Sets `can_access` to false with its reason.
-    #[track_caller]
-    pub fn deny_access(&self, email: &str, reason: &str) -> &Handle {
-        self.set_entitlement(email, "can_access", Value::Bool(false));
-        self.set_entitlement(email, "can_access_reason", Value::String(reason.to_owned()))
-    }
-
-    /// Sets what is known of an account's storage.
-    #[track_caller]
-    pub fn set_storage(&self, email: &str, storage: Option<Storage>) -> &Handle {
-        self.must(Change::Account(AccountChange::SetStorage { email: email.to_owned(), storage }))
-    }
-
-    /// Forgets an account.
-    #[track_caller]
-    pub fn remove_account(&self, email: &str) -> &Handle {
-        self.must(Change::Account(AccountChange::Remove { email: email.to_owned() }))
-    }
-
-    /// People with an account, as an identity provider would present them, by e-mail.
-    pub fn people(&self) -> Vec<Person> {
-        self.0.organisation().people()
-    }
-
-    /// Switches `POST` on or off.
-    pub fn set_post_support(&self, post: PostSupport) -> &Handle {
-        self.0.set_post(post);
-        self
     }
 }

@@ -36,7 +36,7 @@ mod world;
 
 pub use call::System;
 pub use change::{AccountChange, Change, ChangeError, GroupChange, MembershipChange, OrganisationChange, UserChange};
-pub use deploycenter::{PostSupport, Service, ServiceKind};
+pub use deploycenter::{PostSupport, Service, ServiceKind, Webhook, WebhookBody};
 pub use fault::{Fault, HeldAnswer, Target};
 pub use handle::{DeadlinePassed, Handle, Requests, State};
 pub use organisation::{DirectoryId, Organisation, Person, Role, Storage};

@@ -17,7 +17,7 @@ pub use membership::Role;
 pub use subscriptions::{Person, Storage};
 
 pub(crate) use membership::MemberKind;
-pub(crate) use subscriptions::{Account, Organization, Subscriptions};
+pub(crate) use subscriptions::{Account, Grant, OPERATOR_ID, Organization, Subscriptions};
 pub(crate) use workspace::{Principal, User, UserState, Workspace, folded};
 
 /// Everything the simulated systems know.
@@ -52,10 +52,7 @@ impl Organisation {
             Change::User(change) => self.apply_to_user(change),
             Change::Group(change) => self.apply_to_group(change),
             Change::Membership(change) => self.apply_to_membership(change),
-            Change::Organisation(change) => {
-                self.apply_to_organisation(change);
-                Ok(())
-            }
+            Change::Organisation(change) => self.apply_to_organisation(change),
             Change::Account(change) => self.apply_to_account(change),
         }
     }
@@ -96,19 +93,32 @@ impl Organisation {
         }
     }
 
-    fn apply_to_organisation(&mut self, change: &OrganisationChange) {
+    fn apply_to_organisation(&mut self, change: &OrganisationChange) -> Result<(), ChangeError> {
+        let subscriptions = &mut self.subscriptions;
         match change {
             OrganisationChange::Set { siret, active, name, idp_id } => {
-                self.subscriptions.set_organization(siret, *active, name.as_deref(), idp_id.as_deref());
+                subscriptions.set_organization(siret, *active, name.as_deref(), idp_id.as_deref());
             }
-            OrganisationChange::Remove { siret } => self.subscriptions.remove_organization(siret),
+            OrganisationChange::Remove { siret } => subscriptions.remove_organization(siret),
+            OrganisationChange::SetMetadata { siret, metadata } => return subscriptions.set_metadata(siret, metadata),
+            OrganisationChange::SetOperator { siret, operator, admins_pass } => {
+                return subscriptions.set_operator(siret, operator, *admins_pass);
+            }
+            OrganisationChange::AddOperatorAdmin { operator, email } => {
+                subscriptions.add_operator_admin(operator, email);
+            }
         }
+        Ok(())
     }
 
     fn apply_to_account(&mut self, change: &AccountChange) -> Result<(), ChangeError> {
         let subscriptions = &mut self.subscriptions;
         match change {
             AccountChange::SetDomains { email, siret, domains } => subscriptions.set_domains(email, siret, domains),
+            AccountChange::SetRoles { email, siret, roles } => subscriptions.set_roles(email, siret, roles),
+            AccountChange::SetServiceRoles { email, siret, roles } => {
+                subscriptions.set_service_roles(email, siret, roles)
+            }
             AccountChange::SetAccountId { email, account_id } => subscriptions.set_account_id(email, account_id),
             AccountChange::SetEntitlement { email, key, value } => subscriptions.set_entitlement(email, key, value),
             AccountChange::ResetEntitlement { email, key } => subscriptions.reset_entitlement(email, key),

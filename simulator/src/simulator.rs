@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
@@ -11,10 +12,10 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::clock::Clock;
-use crate::deploycenter::{self, Deploycenter, PostSupport, Service, ServiceKind};
+use crate::deploycenter::{self, Deploycenter, PostSupport, Service, ServiceKind, management};
 use crate::fault::Installed;
 use crate::handle::Handle;
-use crate::organisation::Organisation;
+use crate::organisation::{OPERATOR_ID, Organisation};
 use crate::recorder::Recorder;
 use crate::sample::Sample;
 use crate::server;
@@ -102,6 +103,8 @@ impl Simulator {
             faults: Installed::default(),
             tokens: Tokens::new(token_lifetime),
             post: RwLock::new(post),
+            page_rows: AtomicUsize::new(management::PAGE_ROWS),
+            webhooks: RwLock::default(),
             organisation: RwLock::new(organisation),
         });
         let stop = CancellationToken::new();
@@ -117,6 +120,21 @@ impl Simulator {
     /// DeployCenter's endpoint; ends in `/api/v1.0/entitlements/`.
     pub fn deploycenter_url(&self) -> String {
         format!("http://{}{}", self.address, deploycenter::PATH)
+    }
+
+    /// The root of DeployCenter's management API; ends in `/api/v1.0/`.
+    pub fn management_url(&self) -> String {
+        format!("http://{}{}", self.address, management::ROOT)
+    }
+
+    /// The key of the operator, for `Authorization: Bearer` of the management API.
+    pub fn operator_key(&self) -> &'static str {
+        management::OPERATOR_KEY
+    }
+
+    /// The id of the operator whose key that is.
+    pub fn operator_id(&self) -> &'static str {
+        OPERATOR_ID
     }
 
     /// The OAuth token endpoint, the `aud` of an assertion.

@@ -1,9 +1,10 @@
 //! What every request and every handle shares: the organisation, the faults, the tape, the tokens, the clock.
 
+use std::sync::atomic::AtomicUsize;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::clock::Clock;
-use crate::deploycenter::{Deploycenter, PostSupport};
+use crate::deploycenter::{Deploycenter, PostSupport, Webhook};
 use crate::fault::Installed;
 use crate::organisation::Organisation;
 use crate::recorder::Recorder;
@@ -20,6 +21,9 @@ pub(crate) struct World {
     pub faults: Installed,
     pub tokens: Tokens,
     pub post: RwLock<PostSupport>,
+    /// Rows of a page of the management API.
+    pub page_rows: AtomicUsize,
+    pub webhooks: RwLock<Vec<Webhook>>,
     pub organisation: RwLock<Organisation>,
 }
 

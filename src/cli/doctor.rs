@@ -42,6 +42,9 @@ pub async fn run(config: &Config, clock: &Clock) -> Result<Exit, CliError> {
         Ok(registry) => {
             for source in registry.iter() {
                 told(&format!("source {}", source.name), ask(source, clock).await);
+                if let Some(read) = read_lists(source).await {
+                    told(&format!("lists of source {}", source.name), read);
+                }
             }
         }
     }
@@ -68,10 +71,19 @@ async fn ask(source: &Source, clock: &Clock) -> Result<String, (String, &'static
         Asks::Backend(backend) => backend.answer(&nobody, Urgency::Awaited).await,
         Asks::Groups(groups) => groups.groups_of(&nobody, Urgency::Awaited).await,
     };
-    match answered {
-        Ok(_) => Ok(format!("{} answers and takes the credential", source.kind)),
-        Err(Failure { class, message, .. }) => Err((format!("{class}: {message}"), help(class))),
-    }
+    answered.map_err(failed).map(|_| format!("{} answers and takes the credential", source.kind))
+}
+
+/// Reads the lists from which many users are derived, where a source has such.
+async fn read_lists(source: &Source) -> Option<Result<String, (String, &'static str)>> {
+    let Asks::Backend(backend) = &source.asks else { return None };
+    let read = backend.enumerator()?.enumerate(&[]).await;
+    Some(read.map_err(failed).map(|_| "they can be read to their end".to_owned()))
+}
+
+fn failed(failure: Failure) -> (String, &'static str) {
+    let Failure { class, message, .. } = failure;
+    (format!("{class}: {message}"), help(class))
 }
 
 fn help(class: ErrorClass) -> &'static str {

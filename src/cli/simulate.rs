@@ -55,7 +55,11 @@ pub async fn run(options: Options) -> Result<Exit, CliError> {
     }
     let addresses = json!({
         "base_url": simulator.base_url(),
-        "deploycenter": {"base_url": simulator.deploycenter_url(), "service_id": 42, "key": simulator.deploycenter_key()},
+        "deploycenter": {
+            "base_url": simulator.deploycenter_url(), "service_id": 42, "key": simulator.deploycenter_key(),
+            "management_base": simulator.management_url(), "operator_id": simulator.operator_id(),
+            "operator_key": simulator.operator_key(),
+        },
         "google_workspace": {
             "api_base": simulator.base_url(), "token_uri": simulator.token_uri(), "metadata_base": simulator.base_url(),
             "iam_base": simulator.base_url(), "key_file": key_file,

@@ -33,7 +33,7 @@ pub struct SourceConfig {
 #[derive(Clone, Debug, PartialEq)]
 pub enum SourceKind {
     /// `deploycenter`: an entitlements backend asked one user at a time.
-    DeployCenter(DeployCenterConfig),
+    DeployCenter(Box<DeployCenterConfig>),
     /// `local`: an entitlements backend without a network.
     Local(LocalConfig),
     /// `google_workspace`: a group source read per user or as a whole.
@@ -106,7 +106,7 @@ impl SourceKind {
             section.refuse("fallback", "only a source of kind \"deploycenter\" has a fallback");
         }
         match kind {
-            KindWord::DeployCenter => DeployCenterConfig::read(section).map(Self::DeployCenter),
+            KindWord::DeployCenter => DeployCenterConfig::read(section).map(|kind| Self::DeployCenter(Box::new(kind))),
             KindWord::Local => Some(Self::Local(LocalConfig::read(section))),
             KindWord::GoogleWorkspace => {
                 GoogleWorkspaceConfig::read(section).map(|kind| Self::GoogleWorkspace(Box::new(kind)))

@@ -1,6 +1,7 @@
 //! What the contract says about the configuration, by whole files and environments.
 
 mod contract;
+mod enumerate;
 mod environment;
 mod problems;
 mod secrets;

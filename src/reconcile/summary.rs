@@ -6,7 +6,7 @@ use entitled_model::observation::{AskedUser, Observation};
 use entitled_model::plan::{KeepReason, Plan};
 use entitled_model::{ErrorClass, Failure, GroupId, Instant, Outcome, Position, SourceName, UserId};
 
-use super::{Run, Scope};
+use super::{Enumeration, Run, Scope};
 use crate::store::{Applied, RunRecord};
 
 /// The most entries of one list; the counts beside it are always whole.
@@ -74,6 +74,8 @@ pub struct SourceRun {
     pub held: Option<String>,
     /// The newest position after the run.
     pub position: Option<Position>,
+    /// What came of reading many users from lists, where that was tried.
+    pub enumeration: Option<Enumeration>,
 }
 
 impl SourceRun {
@@ -108,6 +110,7 @@ impl SourceRun {
             plan_hash: None,
             held: None,
             position: None,
+            enumeration: None,
         }
     }
 

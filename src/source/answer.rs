@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use entitled_model::observation::{Coverage, UserAnswer};
+use entitled_model::observation::{Coverage, Stated, UserAnswer};
 use entitled_model::{EntitlementValue, ErrorClass, Failure, MapRule, Said};
 use serde_json::Value;
 
@@ -36,12 +36,21 @@ pub(super) fn read(stated: &BTreeMap<String, Value>, rules: &[MapRule]) -> Resul
     Ok(UserAnswer {
         groups,
         coverage,
-        entitlements: Some(entitlements),
-        unsaid,
+        stated: Stated::All { entitlements, unsaid },
         present: true,
         verdict: None,
         account: None,
     })
+}
+
+/// The same of an answer that speaks of mapped entitlements alone.
+///
+/// # Errors
+/// `malformed`, as [`read`].
+pub(super) fn read_mapped(stated: &BTreeMap<String, Value>, rules: &[MapRule]) -> Result<UserAnswer, Failure> {
+    let answer = read(stated, rules)?;
+    let entitlements = answer.stated.entitlements().cloned().unwrap_or_default();
+    Ok(UserAnswer { stated: Stated::Only(entitlements), ..answer })
 }
 
 fn check_key(key: &str) -> Result<(), Failure> {

@@ -7,6 +7,9 @@
 //!
 //! Invariant: the query carries the fixed parameters and the configured claims that the person has, and nothing else.
 
+mod derive;
+mod lists;
+mod management;
 #[cfg(test)]
 mod tests;
 
@@ -22,8 +25,10 @@ use serde_json::{Map, Value, json};
 use url::Url;
 
 use super::client::{Call, Client, Content, Credential, Reply};
-use super::{EntitlementsBackend, Person, Urgency, answer};
+use super::{EntitlementsBackend, Enumerator, Person, Urgency, answer};
 use crate::config::{DeployCenterConfig, QueryMethod};
+
+pub(super) use management::Management;
 
 const KEY_HEADER: HeaderName = HeaderName::from_static("x-service-auth");
 
@@ -33,6 +38,7 @@ pub(super) struct DeployCenter {
     rules: Vec<MapRule>,
     key: ServiceKey,
     client: Arc<Client>,
+    management: Option<Management>,
 }
 
 /// The service's key. There is no other to try when it is refused.
@@ -56,6 +62,10 @@ impl EntitlementsBackend for DeployCenter {
         let stated = self.client.ask(&call, &self.key, |reply| self.entitlements(reply)).await?;
         answer::read(&stated, &self.rules)
     }
+
+    fn enumerator(&self) -> Option<&dyn Enumerator> {
+        self.management.as_ref().map(|management| management as &dyn Enumerator)
+    }
 }
 
 impl DeployCenter {
@@ -69,7 +79,13 @@ impl DeployCenter {
     ) -> Result<Self, reqwest::header::InvalidHeaderValue> {
         let mut key = HeaderValue::from_str(&format!("Bearer {}", settings.token.expose()))?;
         key.set_sensitive(true);
-        Ok(Self { name: name.to_owned(), settings: settings.clone(), rules, key: ServiceKey(key), client })
+        let (name, settings, key) = (name.to_owned(), settings.clone(), ServiceKey(key));
+        Ok(Self { name, settings, rules, key, client, management: None })
+    }
+
+    /// The same, with the management API to read many users from.
+    pub fn with(self, management: Management) -> Self {
+        Self { management: Some(management), ..self }
     }
 
     fn call(&self, person: &Person) -> Result<Call, Failure> {

@@ -26,7 +26,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
-use entitled_model::observation::{Coverage, ObservedGroup, SystemGroup, UserAnswer};
+use entitled_model::observation::{Coverage, ObservedGroup, Stated, SystemGroup, UserAnswer};
 use entitled_model::{EmailKey, ErrorClass, Failure, GroupName, MapRule};
 use serde_json::{Value, json};
 
@@ -101,8 +101,7 @@ fn unlisted() -> UserAnswer {
     UserAnswer {
         groups: BTreeSet::new(),
         coverage: Coverage::Everything,
-        entitlements: Some(BTreeMap::new()),
-        unsaid: BTreeSet::new(),
+        stated: Stated::All { entitlements: BTreeMap::new(), unsaid: BTreeSet::new() },
         present: false,
         verdict: None,
         account: None,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use entitled_model::SourceName;
 
 use super::client::Client;
-use super::deploycenter::DeployCenter;
+use super::deploycenter::{DeployCenter, Management};
 use super::google::GoogleWorkspace;
 use super::local::Local;
 use super::{Asks, EntitlementsBackend, Health, Source};
@@ -91,11 +91,15 @@ fn deploycenter(
     let client = client(&plain, clock)?;
     let health = Health::of(client.gate());
     let map = settings.map.clone();
-    let backend = DeployCenter::new(name, settings, map.clone(), client).map_err(|_| RegistryError::Secret {
-        name: name.to_owned(),
-        setting: "token",
-        problem: "can't be sent in a header",
-    })?;
+    let unusable =
+        |setting| RegistryError::Secret { name: name.to_owned(), setting, problem: "can't be sent in a header" };
+    let mut backend = DeployCenter::new(name, settings, map.clone(), client).map_err(|_| unusable("token"))?;
+    if let Some(enumerate) = &settings.enumerate {
+        // A circuit of its own: a management API that is out stops no question about a user.
+        let client = self::client(&plain, clock)?;
+        let management = Management::new(name, settings.service_id, enumerate, map.clone(), client);
+        backend = backend.with(management.map_err(|_| unusable("enumerate.operator_key"))?);
+    }
     Ok(Source {
         asks: Asks::Backend(Arc::new(backend)),
         fallback: settings.fallback.map(|fallback| fallback_backend(fallback, config)),

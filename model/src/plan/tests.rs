@@ -37,15 +37,7 @@ fn person(address: &str) -> CensusPerson {
 
 fn asked(n: u128, groups: &[&str], coverage: Coverage) -> AskedUser {
     let groups = groups.iter().map(|name| group(name)).collect();
-    let answer = UserAnswer {
-        groups,
-        coverage,
-        entitlements: None,
-        unsaid: BTreeSet::new(),
-        present: true,
-        verdict: None,
-        account: None,
-    };
+    let answer = UserAnswer { groups, coverage, stated: Stated::Nothing, present: true, verdict: None, account: None };
     AskedUser { user: user(n), began_at: at(), completed_at: at(), answer: Ok(answer) }
 }
 
@@ -132,10 +124,28 @@ fn an_unsaid_mapped_entitlement_stays_as_it_is_stored() {
     let stored = Stored { entitlements: BTreeMap::from([(user(1), have)]), ..Stored::default() };
     let mut asked = asked(1, &[], Coverage::Facets(BTreeSet::new()));
     let answer = asked.answer.as_mut().expect("answered");
-    answer.entitlements = Some(Entitlements::from([("can_store".to_owned(), value(false.into()))]));
-    answer.unsaid = BTreeSet::from(["can_admin_maildomains".to_owned()]);
+    answer.stated = Stated::All {
+        entitlements: Entitlements::from([("can_store".to_owned(), value(false.into()))]),
+        unsaid: BTreeSet::from(["can_admin_maildomains".to_owned()]),
+    };
     let plan = planned(&Observation::Users(vec![asked]), &known(), &stored, &OPEN);
     assert_eq!(plan.entitlements[&user(1)].keys().collect::<Vec<_>>(), ["can_store"]);
+}
+
+#[test]
+fn an_answer_about_some_entitlements_leaves_the_others_as_they_are_stored() {
+    let value = |json: serde_json::Value| EntitlementValue::of(&json);
+    let have = [("can_admin_maildomains", value(serde_json::json!(["a.fr"]))), ("can_store", value(true.into()))];
+    let have = Entitlements::from(have.map(|(key, value)| (key.to_owned(), value)));
+    let stored = Stored { entitlements: BTreeMap::from([(user(1), have)]), ..Stored::default() };
+    let planned_with = |said: Entitlements| {
+        let mut asked = asked(1, &[], Coverage::Facets(BTreeSet::new()));
+        asked.answer.as_mut().expect("answered").stated = Stated::Only(said);
+        planned(&Observation::Users(vec![asked]), &known(), &stored, &OPEN)
+    };
+    let said = Entitlements::from([("can_admin_maildomains".to_owned(), value(serde_json::json!([])))]);
+    assert_eq!(planned_with(said).entitlements[&user(1)].keys().collect::<Vec<_>>(), ["can_admin_maildomains"]);
+    assert!(planned_with(Entitlements::new()).is_quiet(), "an answer that speaks of nothing changes nothing");
 }
 
 #[test]

@@ -3,8 +3,9 @@
 
 use serde_json::{Map, Value, json};
 
+use super::row::{operator, organization_id};
 use super::{Question, Service, ServiceKind};
-use crate::organisation::{Account, Organization, Subscriptions};
+use crate::organisation::{Account, Grant, Organization, Subscriptions};
 
 pub(super) fn to(question: &Question<'_>, service: &Service, subscriptions: &Subscriptions) -> Value {
     let Some(organization) = subscriptions.organization(question.siret) else {
@@ -39,8 +40,7 @@ fn entitlements(
     subscriptions: &Subscriptions,
     accounts: &[&Account],
 ) -> Value {
-    let is_admin =
-        accounts.iter().any(|account| account.domains.get(question.siret).is_some_and(|all| !all.is_empty()));
+    let is_admin = accounts.iter().any(|account| account.grants.get(question.siret).is_some_and(Grant::is_admin));
     let mut entitlements = match service.kind {
         ServiceKind::Messages => messages(question, subscriptions, accounts),
         ServiceKind::Meet => json!({ "can_create": true }),
@@ -77,40 +77,14 @@ fn messages(question: &Question<'_>, subscriptions: &Subscriptions, accounts: &[
         entitlements["max_storage"] = json!(storage.max_bytes);
         entitlements["can_store_resolve_level"] = json!(storage.level);
     }
-    entitlements["can_admin_maildomains"] = json!(administered_domains(question.siret, subscriptions, accounts));
+    let administered = subscriptions.administered(question.siret, question.account_email, accounts);
+    entitlements["can_admin_maildomains"] = json!(administered);
     entitlements
-}
-
-/// The domains of every active organisation the accounts administer, that asked for first, each once (captures 04, 113).
-fn administered_domains<'a>(siret: &str, subscriptions: &Subscriptions, accounts: &[&'a Account]) -> Vec<&'a str> {
-    let mut domains = Vec::new();
-    for account in accounts {
-        let here = account.domains.get_key_value(siret);
-        let elsewhere = account.domains.iter().filter(|(other, _)| other.as_str() != siret);
-        for (siret, administered) in here.into_iter().chain(elsewhere) {
-            if subscriptions.organization(siret).is_some_and(|organization| organization.active) {
-                domains.extend(administered.iter().map(String::as_str));
-            }
-        }
-    }
-    let mut seen = std::collections::BTreeSet::new();
-    domains.retain(|domain| seen.insert(*domain));
-    domains
 }
 
 fn describe(organization: &Organization, question: &Question<'_>) -> Value {
     let oidc_valid = question.idp_id.map(|idp_id| organization.idp_id.as_deref() == Some(idp_id));
-    json!({ "id": uuid_of(question.siret), "type": "commune", "name": organization.name, "oidc_valid": oidc_valid })
-}
-
-fn operator() -> Value {
-    json!({
-        "id": "4a85e21f-d96e-468f-a6f9-7544df190181",
-        "name": "Operateur Test",
-        "siret": "18001234500011",
-        "url": "https://operateur.example",
-        "config": { "idps": [{ "id": "idp-1", "name": "IdP 1" }], "support_email": "support@operateur.example" }
-    })
+    json!({ "id": organization_id(question.siret), "type": "commune", "name": organization.name, "oidc_valid": oidc_valid })
 }
 
 fn potential_operator(siret: &str, service: &Service) -> Value {
@@ -120,10 +94,4 @@ fn potential_operator(siret: &str, service: &Service) -> Value {
         format!("https://suiteterritoriale.example/bienvenue/{siret}/contact?operator={id}&services={}", service.id);
     operator["signupUrl"] = json!(signup);
     operator
-}
-
-/// A stable id in the shape of the real ones.
-fn uuid_of(siret: &str) -> String {
-    let digits: String = siret.chars().filter(char::is_ascii_digit).collect();
-    format!("1b33971a-10d8-4257-{:0>4.4}-{:0>12.12}", digits, digits.chars().rev().collect::<String>())
 }

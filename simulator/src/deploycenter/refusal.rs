@@ -32,6 +32,10 @@ pub(super) enum Refusal {
     MethodNotAllowed(Method),
     /// Field and message (captures 49 to 53).
     Invalid(Vec<(&'static str, &'static str)>),
+    /// A key that may not do this (capture 72).
+    Forbidden,
+    /// An id, or a page, that is not there.
+    NotFound,
     /// A body that is not JSON; only newer versions read one.
     NotJson(String),
     /// What it did not expect (capture 47).
@@ -53,6 +57,11 @@ impl IntoResponse for Refusal {
                 let detail = json!({ "detail": format!("Méthode « {method} » non autorisée.") });
                 (StatusCode::METHOD_NOT_ALLOWED, [(header::ALLOW, "GET, HEAD, OPTIONS")], Json(detail)).into_response()
             }
+            Refusal::Forbidden => {
+                let detail = json!({ "detail": "Vous n'avez pas la permission d'effectuer cette action." });
+                (StatusCode::FORBIDDEN, Json(detail)).into_response()
+            }
+            Refusal::NotFound => (StatusCode::NOT_FOUND, Json(json!({ "detail": "Pas trouvé." }))).into_response(),
             Refusal::Invalid(errors) => {
                 let fields: Map<String, Value> =
                     errors.into_iter().map(|(field, message)| (field.to_owned(), json!([message]))).collect();

@@ -8,8 +8,8 @@ use super::Fault;
 use crate::call::{Call, System};
 use crate::directory::{PageToken, Start, list_of};
 
-/// The keys that hold the rows of a Google page.
-const LIST_KEYS: [&str; 3] = ["groups", "members", "users"];
+/// The keys that hold the rows of a page.
+const LIST_KEYS: [&str; 4] = ["groups", "members", "results", "users"];
 
 pub(super) fn body(fault: &Fault, body: Bytes, call: &Call, now: i64) -> Bytes {
     let Ok(Value::Object(mut answer)) = serde_json::from_slice(&body) else { return body };
@@ -52,6 +52,7 @@ fn set(answer: &mut Map<String, Value>, key: &str, value: &Value) {
 
 fn change_type(answer: &mut Map<String, Value>, system: System, key: Option<&str>) {
     let usual = match system {
+        System::Deploycenter if answer.contains_key("results") => "results",
         System::Deploycenter => "can_admin_maildomains",
         System::Google => LIST_KEYS.into_iter().find(|key| answer.contains_key(*key)).unwrap_or("groups"),
         System::Token => "access_token",
@@ -65,11 +66,11 @@ fn change_type(answer: &mut Map<String, Value>, system: System, key: Option<&str
 
 fn wrongly_typed(value: Option<&Value>, system: System) -> Value {
     match (value, system) {
-        (Some(Value::Array(items)), System::Deploycenter) => {
+        (Some(Value::Array(items)), System::Deploycenter) if items.iter().all(Value::is_string) => {
             let names: Vec<_> = items.iter().filter_map(Value::as_str).collect();
             json!(names.join(","))
         }
-        (Some(Value::Array(items)), System::Google | System::Token) => {
+        (Some(Value::Array(items)), _) => {
             items.iter().enumerate().map(|(index, item)| (index.to_string(), item.clone())).collect()
         }
         (Some(Value::String(_)), _) => json!(42),
@@ -91,15 +92,25 @@ fn halve_lists(answer: &mut Map<String, Value>) {
 
 /// The first page used no token; it is given one that leads to itself.
 fn repeat_token(answer: &mut Map<String, Value>, call: &Call, now: i64) {
+    if call.system == System::Deploycenter {
+        return next_address(answer, call, call.page());
+    }
     let used = call.page_token().map(str::to_owned);
     let token = used.unwrap_or_else(|| page_token(call, Start::First, now));
     answer.insert("nextPageToken".to_owned(), Value::String(token));
 }
 
 fn continue_pages(answer: &mut Map<String, Value>, call: &Call, now: i64) {
+    if call.system == System::Deploycenter {
+        return next_address(answer, call, call.page() + 1);
+    }
     if !answer.contains_key("nextPageToken") {
         answer.insert("nextPageToken".to_owned(), Value::String(page_token(call, Start::End, now)));
     }
+}
+
+fn next_address(answer: &mut Map<String, Value>, call: &Call, page: u64) {
+    answer.insert("next".to_owned(), json!(format!("http://deploycenter.example{}?page={page}", call.path)));
 }
 
 fn page_token(call: &Call, start: Start, now: i64) -> String {

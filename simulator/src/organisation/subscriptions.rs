@@ -1,12 +1,19 @@
 //! DeployCenter's side: organisations by siret with their subscription, accounts by exact e-mail. Nothing is folded,
 //! trimmed or validated here, because upstream does not (wire notes, captures 16 to 18, 61, 113 to 115).
 
-use std::collections::BTreeMap;
+mod grant;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::change::ChangeError;
+
+pub(crate) use grant::Grant;
+
+/// The operator whose organisations are listed, as in the captures.
+pub(crate) const OPERATOR_ID: &str = "4a85e21f-d96e-468f-a6f9-7544df190181";
 
 /// An organisation known to DeployCenter.
 #[derive(Debug, Clone)]
@@ -16,14 +23,18 @@ pub(crate) struct Organization {
     pub active: bool,
     /// The identity provider for which `oidc_valid` is true.
     pub idp_id: Option<String>,
+    /// The operator whose organisation it is.
+    pub operator: String,
+    /// Whether the operator's admins administer it (capture 05).
+    pub operator_admins_pass: bool,
 }
 
 /// An account, over all organisations it belongs to.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Account {
     pub account_id: Option<String>,
-    /// Administered mail domains by siret.
-    pub domains: BTreeMap<String, Vec<String>>,
+    /// What it may do, by the siret of each organisation that it belongs to.
+    pub grants: BTreeMap<String, Grant>,
     /// Keys of `entitlements` that replace the computed ones; null removes.
     pub overrides: Map<String, Value>,
     pub storage: Option<Storage>,
@@ -56,13 +67,25 @@ pub struct Person {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Subscriptions {
     organizations: BTreeMap<String, Organization>,
+    /// The `metadata` of each organisation's subscription, as it was sent; it outlives the organisation.
+    metadata: BTreeMap<String, Map<String, Value>>,
     accounts: BTreeMap<String, Account>,
     emails_by_account_id: BTreeMap<String, String>,
+    /// Admins of the operators themselves, whom no list of accounts has.
+    operator_admins: BTreeSet<(String, String)>,
 }
 
 impl Subscriptions {
     pub(crate) fn organization(&self, siret: &str) -> Option<&Organization> {
         self.organizations.get(siret)
+    }
+
+    pub(crate) fn organizations(&self) -> impl Iterator<Item = (&String, &Organization)> {
+        self.organizations.iter()
+    }
+
+    pub(crate) fn accounts(&self) -> impl Iterator<Item = (&String, &Account)> {
+        self.accounts.iter()
     }
 
     pub(crate) fn organizations_count(&self) -> usize {
@@ -84,13 +107,19 @@ impl Subscriptions {
         let person = |(email, account): (&String, &Account)| Person {
             email: email.clone(),
             sub: account.account_id.clone(),
-            siret: account.domains.keys().next().cloned(),
+            siret: account.grants.keys().next().cloned(),
         };
         self.accounts.iter().map(person).collect()
     }
 
     pub(crate) fn set_organization(&mut self, siret: &str, active: bool, name: Option<&str>, idp_id: Option<&str>) {
-        let fresh = || Organization { name: format!("Organisation {siret}"), active, idp_id: None };
+        let fresh = || Organization {
+            name: format!("Organisation {siret}"),
+            active,
+            idp_id: None,
+            operator: OPERATOR_ID.to_owned(),
+            operator_admins_pass: false,
+        };
         let organization = self.organizations.entry(siret.to_owned()).or_insert_with(fresh);
         organization.active = active;
         if let Some(name) = name {
@@ -101,13 +130,16 @@ impl Subscriptions {
         }
     }
 
-    pub(crate) fn remove_organization(&mut self, siret: &str) {
-        self.organizations.remove(siret);
+    pub(crate) fn set_operator(&mut self, siret: &str, operator: &str, admins_pass: bool) -> Result<(), ChangeError> {
+        let organization = self.organizations.get_mut(siret);
+        let organization = organization.ok_or_else(|| ChangeError::UnknownOrganisation(siret.to_owned()))?;
+        operator.clone_into(&mut organization.operator);
+        organization.operator_admins_pass = admins_pass;
+        Ok(())
     }
 
-    pub(crate) fn set_domains(&mut self, email: &str, siret: &str, domains: &[String]) -> Result<(), ChangeError> {
-        self.account(email)?.domains.insert(siret.to_owned(), domains.to_vec());
-        Ok(())
+    pub(crate) fn remove_organization(&mut self, siret: &str) {
+        self.organizations.remove(siret);
     }
 
     pub(crate) fn set_account_id(&mut self, email: &str, account_id: &str) -> Result<(), ChangeError> {

@@ -1,4 +1,5 @@
-//! The captured exchanges 01 to 61 and 126, 128: the same question gets the same status and the same keys.
+//! The captured questions to the entitlements endpoint: each gets the same status and the same keys. Those to the
+//! management API are in `management.rs`; [`NOT_REPLAYED`] says which are in neither, and why.
 
 use std::collections::BTreeSet;
 
@@ -22,6 +23,21 @@ const NO_ACCESS: &str = "can_access can_access_reason";
 const USER: &str = "can_access can_store can_store_resolve_level can_admin_maildomains";
 const MAILBOX: &str = "can_access can_store max_storage can_store_resolve_level can_admin_maildomains";
 const KEY: (&str, &str) = ("X-Service-Auth", "Bearer svc-key-42");
+
+/// Every captured exchange, by number.
+const CAPTURED: [u16; 63] = [
+    1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 21, 22, 25, 40, 41, 42, 44, 46, 47, 48, 49, 50,
+    51, 52, 53, 54, 55, 60, 61, 70, 71, 72, 80, 81, 83, 84, 85, 86, 89, 91, 92, 93, 94, 96, 97, 110, 112, 113, 114,
+    115, 120, 123, 126, 128,
+];
+
+/// Captures that are not replayed.
+const NOT_REPLAYED: [(u16, &str); 4] = [
+    (91, "DeployCenter is the caller: it asks the application for its usage while it answers"),
+    (92, "the same, with an application that is down"),
+    (93, "how long receivers of webhooks take; `webhooks.rs` tests that their answer is ignored"),
+    (94, "what a receiver sees while it is told; `webhooks.rs` tests that it is the old state"),
+];
 
 struct Capture {
     number: u16,
@@ -63,6 +79,8 @@ fn answers() -> Vec<Capture> {
     vec![
         answered(1, user("alice@commune-a.fr", A), TOP, USER),
         answered(2, user("bob@commune-a.fr", A), TOP, USER),
+        answered(3, user("carol@commune-a.fr", A), TOP, USER),
+        answered(5, user("opadmin@operateur.example", A), TOP, USER),
         answered(4, user("dave@multi.fr", A), TOP, USER),
         answered(6, user("alice@commune-a.fr", UNKNOWN), TOP, NO_ACCESS),
         answered(7, user("bob@commune-a.fr", UNKNOWN), TOP, NO_ACCESS),
@@ -129,6 +147,9 @@ async fn captured_world() -> Stage {
         .set_account_id("bob@commune-a.fr", "sub-bob");
     stage.set_domains("Mixed.Case@commune-a.fr", A, ["commune-a.fr"]);
     stage.set_domains("chief@commune-c.fr", C, ["commune-c.fr"]);
+    stage.set_domains("carol@commune-a.fr", A, ["ville-a.fr"]);
+    stage.set_operator(B, stage.simulator.operator_id(), true);
+    stage.add_operator_admin(stage.simulator.operator_id(), "opadmin@operateur.example");
     stage.set_domains("dave@multi.fr", A, ["commune-a.fr", "ville-a.fr"]);
     stage.set_domains("dave@multi.fr", B, ["commune-b.fr"]).set_domains("dave@multi.fr", C, ["commune-c.fr"]);
     let storage = |used_bytes, max_bytes, level: &str| Some(Storage { used_bytes, max_bytes, level: level.to_owned() });
@@ -144,6 +165,15 @@ fn keys(object: &Value) -> BTreeSet<&str> {
 
 fn listed(keys: &str) -> BTreeSet<&str> {
     keys.split_whitespace().collect()
+}
+
+#[test]
+fn every_capture_is_replayed_or_named_with_a_reason() {
+    let questions = answers().into_iter().chain(refusals()).map(|capture| capture.number);
+    // 54 has a test of its own.
+    let replayed = questions.chain([54]).chain(crate::management::REPLAYED);
+    let named = replayed.chain(NOT_REPLAYED.map(|(number, _)| number));
+    assert_eq!(named.collect::<BTreeSet<_>>(), BTreeSet::from(CAPTURED));
 }
 
 #[tokio::test]
@@ -174,6 +204,8 @@ async fn captured_values_agree() {
     let stage = captured_world().await;
     assert_eq!(stage.domains_of("bob@commune-a.fr").await, json!(["commune-a.fr", "ville-a.fr"]));
     assert_eq!(stage.domains_of("dave@multi.fr").await, json!(["commune-a.fr", "ville-a.fr", "commune-b.fr"]));
+    assert_eq!(stage.domains_of("carol@commune-a.fr").await, json!(["ville-a.fr"]));
+    assert_eq!(stage.domains_of("opadmin@operateur.example").await, json!(["commune-b.fr"]));
     for other_case in ["bob@COMMUNE-A.FR", "Bob@commune-a.fr", "mixed.case@commune-a.fr"] {
         assert_eq!(stage.domains_of(other_case).await, json!([]), "{other_case}");
     }

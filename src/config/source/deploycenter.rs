@@ -1,10 +1,14 @@
 //! Sources of kind `deploycenter`. Imports the reader.
 
+mod enumerate;
+
 use std::collections::BTreeSet;
 
 use entitled_model::MapRule;
 
 use url::Url;
+
+pub use enumerate::EnumerateConfig;
 
 use super::map;
 use crate::config::address::PlainHttp;
@@ -41,6 +45,8 @@ pub struct DeployCenterConfig {
     pub method: QueryMethod,
     /// What answers when the backend is unavailable and nothing is stored. Default: nothing.
     pub fallback: Option<Fallback>,
+    /// How many users are read in a few calls. Default: they are asked one by one.
+    pub enumerate: Option<EnumerateConfig>,
     /// The mapped entitlements. Default: none.
     pub map: Vec<MapRule>,
 }
@@ -96,6 +102,7 @@ impl DeployCenterConfig {
         let method = section.key("method").choice();
         let fallback = section.key("fallback").choice();
         let map = map::read(section);
+        let enumerate = EnumerateConfig::read(section, base_url.as_ref(), &claims, &map);
         Some(Self {
             base_url: base_url?,
             service_id: service_id?,
@@ -105,12 +112,24 @@ impl DeployCenterConfig {
             account_type: account_type.unwrap_or_else(|| "user".to_owned()),
             method: method.unwrap_or(QueryMethod::Get),
             fallback,
+            enumerate,
             map,
         })
     }
 
     pub(super) fn show(&self, path: &str, page: &mut Page) {
-        let Self { base_url, service_id, token, claims, optional_claims, account_type, method, fallback, map } = self;
+        let Self {
+            base_url,
+            service_id,
+            token,
+            claims,
+            optional_claims,
+            account_type,
+            method,
+            fallback,
+            enumerate,
+            map,
+        } = self;
         page.put("base_url", base_url.as_str());
         page.put("service_id", count(*service_id));
         page.put("token", token.shown(|_| "<secret>".to_owned()));
@@ -119,6 +138,7 @@ impl DeployCenterConfig {
         page.put("account_type", account_type.as_str());
         page.put("method", method.as_str());
         page.put_some("fallback", fallback.map(Fallback::as_str));
+        page.put_some("enumerate", enumerate.as_ref().map(EnumerateConfig::shown));
         map::show(map, path, page);
     }
 }

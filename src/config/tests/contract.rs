@@ -147,6 +147,7 @@ fn uncommented_reference() -> Deployment {
     let deployment = Deployment::of("")
         .with("ENTITLED_LOGIN_KEY", "login-s3cret")
         .with("DEPLOYCENTER_TOKEN", "dc-s3cret")
+        .with("DEPLOYCENTER_OPERATOR_KEY", "op-s3cret")
         .with("ENTITLED_SENTRY_DSN", "https://public@sentry.example/7");
     let key = deployment.write("key.json", KEY_JSON);
     let local = deployment.write("local.toml", "[users]\n");

@@ -9,7 +9,7 @@ fn deploycenter(deployment: &Deployment) -> (SourceConfig, crate::config::Deploy
     let config = deployment.load().unwrap().config;
     let source = source_of(&config, "dc").clone();
     match source.kind.clone() {
-        SourceKind::DeployCenter(kind) => (source, kind),
+        SourceKind::DeployCenter(kind) => (source, *kind),
         _ => panic!("expected deploycenter"),
     }
 }

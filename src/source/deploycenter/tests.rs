@@ -69,7 +69,7 @@ async fn listed_domains_become_groups_and_every_key_is_kept() {
     assert_eq!(groups(&answer), ["maildomain:commune-a.fr:admin", "maildomain:ville-a.fr:admin"]);
     assert_eq!(answer.coverage, Coverage::Facets(BTreeSet::from([maildomain_admin()])));
     assert!(answer.present && answer.verdict.is_none());
-    let entitlements = answer.entitlements.expect("stated");
+    let entitlements = answer.stated.entitlements().expect("stated").clone();
     let kept = |key: &str| entitlements.get(key).map(EntitlementValue::json);
     assert_eq!(kept("shiny_new_key"), Some(json!({ "a": [1, 2.5, null] })));
     assert_eq!(kept("can_admin_maildomains"), Some(json!(["Commune-A.FR ", "ville-a.fr"])));
@@ -88,7 +88,7 @@ async fn an_empty_list_is_an_answer_and_an_absent_one_says_nothing() {
         bench.organisation().clear_faults().fault(Target::system(System::Deploycenter), fault);
         let silent = bench.ask(&ann()).await.expect("answered");
         assert_eq!(silent.coverage, Coverage::Facets(BTreeSet::new()));
-        assert!(silent.entitlements.is_some_and(|stated| stated.contains_key("can_access")));
+        assert!(silent.stated.entitlements().is_some_and(|stated| stated.contains_key("can_access")));
     }
 }
 
@@ -183,6 +183,6 @@ async fn the_local_fallback_lets_everybody_in_and_says_nothing_else() {
     let answer =
         source.fallback.as_ref().expect("configured").answer(&ann(), Urgency::Awaited).await.expect("answered");
     assert_eq!(answer.coverage, Coverage::Facets(BTreeSet::new()));
-    let stated: Vec<_> = answer.entitlements.expect("stated").into_iter().collect();
+    let stated: Vec<_> = answer.stated.entitlements().expect("stated").clone().into_iter().collect();
     assert_eq!(stated, [("can_access".to_owned(), EntitlementValue::of(&json!(true)))]);
 }

@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use entitled_model::observation::{Account, Coverage, UserAnswer, Verdict};
+use entitled_model::observation::{Account, Coverage, Stated, UserAnswer, Verdict};
 use entitled_model::{EmailAddress, ErrorClass, Failure};
 use futures_util::future::try_join;
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
@@ -81,8 +81,7 @@ fn unlisted(coverage: Coverage) -> UserAnswer {
     UserAnswer {
         groups: BTreeSet::new(),
         coverage,
-        entitlements: None,
-        unsaid: BTreeSet::new(),
+        stated: Stated::Nothing,
         present: false,
         verdict: None,
         account: None,

@@ -39,7 +39,7 @@ async fn direct_groups_are_named_by_their_folded_address() {
     let answer = bench.ask(&ann()).await.expect("answered");
     assert_eq!(groups(&answer), ["devs@example.org"]);
     assert_eq!((answer.coverage.clone(), answer.present, answer.verdict), (Coverage::Everything, true, None));
-    assert_eq!(answer.entitlements, None);
+    assert_eq!(answer.stated.entitlements(), None);
     let Some(ObservedGroup::Directory { external_id: Some(_), .. }) = answer.groups.first() else {
         panic!("with the directory's id");
     };

@@ -26,7 +26,7 @@ async fn an_entry_is_found_by_its_folded_address() {
     assert_eq!(groups(&answer), ["Admin", "editors"]);
     assert!(answer.groups.contains(&ObservedGroup::System(SystemGroup::Admin)));
     assert_eq!(answer.coverage, Coverage::Everything);
-    let stated = answer.entitlements.expect("stated");
+    let stated = answer.stated.entitlements().expect("stated").clone();
     assert_eq!(stated.get("max_storage"), Some(&EntitlementValue::of(&json!(5))));
     assert!(!stated.contains_key("groups"));
 }

@@ -1,0 +1,288 @@
+//! From organisations and accounts to `can_admin_maildomains`, as DeployCenter resolves it for one account. Pure.
+//!
+//! Wire facts: an account of type `user` matches by the exact address (by the external id where a user has no address).
+//! The role `admin` in the organisation administers every domain of its active subscription; the role `admin` in the
+//! service those that its scope names, and every one when the scope names none. An organisation asked for that is unknown,
+//! or without an active subscription, yields no key at all, whatever else the account administers. Each domain stands once.
+//! An operator's own admins administer its organisations too where these say so; no list names them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use entitled_model::enumeration::Enumerated;
+use entitled_model::observation::{ObservedGroup, Said};
+use entitled_model::{ErrorClass, Failure, MapRule};
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use super::lists::Row;
+use super::{Person, answer, claim_text};
+
+const KEY: &str = "can_admin_maildomains";
+const ADMIN: &str = "admin";
+
+/// An organisation as it is listed.
+#[derive(Deserialize)]
+pub struct Organization {
+    id: String,
+    siret: Option<String>,
+    service_subscriptions: Vec<Subscription>,
+    #[serde(default)]
+    operator_admins_have_admin_role: bool,
+}
+
+#[derive(Deserialize)]
+struct Subscription {
+    metadata: Option<Map<String, Value>>,
+    is_active: bool,
+    service: Service,
+}
+
+#[derive(Deserialize)]
+struct Service {
+    id: u64,
+}
+
+/// An account as it is listed.
+#[derive(Deserialize)]
+pub struct Account {
+    id: String,
+    email: Option<String>,
+    external_id: Option<String>,
+    #[serde(rename = "type")]
+    kind: String,
+    roles: Option<Vec<String>>,
+    service_links: Vec<ServiceLink>,
+}
+
+#[derive(Deserialize)]
+struct ServiceLink {
+    roles: Map<String, Value>,
+    service: Service,
+}
+
+impl Row for Organization {
+    fn id(&self) -> &str {
+        &self.id
+    }
+}
+
+impl Row for Account {
+    fn id(&self) -> &str {
+        &self.id
+    }
+}
+
+/// An organisation whose subscription is active, with its domains in their order.
+pub struct Subscribed {
+    pub id: String,
+    siret: Option<String>,
+    domains: Vec<Value>,
+    has_unlisted_admins: bool,
+}
+
+impl Organization {
+    /// The organisation, when its subscription to the service is active.
+    ///
+    /// # Errors
+    /// `malformed` when the domains of the subscription are nothing that can be listed.
+    pub fn subscribed(self, service_id: u64) -> Result<Option<Subscribed>, Failure> {
+        let Self { id, siret, service_subscriptions, operator_admins_have_admin_role } = self;
+        let mut active =
+            service_subscriptions.iter().filter(|one| one.is_active && one.service.id == service_id).peekable();
+        if active.peek().is_none() {
+            return Ok(None);
+        }
+        let mut domains = Vec::new();
+        for subscription in active {
+            domains.extend(listed(subscription.metadata.as_ref().and_then(|metadata| metadata.get("domains")))?);
+        }
+        Ok(Some(Subscribed { id, siret, domains, has_unlisted_admins: operator_admins_have_admin_role }))
+    }
+}
+
+/// What an account administers in one organisation.
+enum Reach {
+    All,
+    Only(BTreeSet<String>),
+}
+
+/// Who administers what: by address or external id, the organisation's place in the list and the reach there.
+#[derive(Default)]
+struct Administrators {
+    by_email: BTreeMap<String, Vec<(usize, Reach)>>,
+    by_external_id: BTreeMap<String, Vec<(usize, Reach)>>,
+}
+
+/// Derives each person's answer from the organisations and, in the same order, their accounts.
+///
+/// # Errors
+/// `malformed` when a role's scope can't be read, or two organisations go by one siret.
+pub fn derive(
+    people: &[Person],
+    organizations: &[Subscribed],
+    accounts: Vec<Vec<Account>>,
+    service_id: u64,
+    rules: &[MapRule],
+) -> Result<Enumerated, Failure> {
+    let administrators = Administrators::of(accounts, service_id)?;
+    let mut homes = BTreeMap::new();
+    for (place, organization) in organizations.iter().enumerate() {
+        if let Some(siret) = &organization.siret
+            && homes.insert(siret.as_str(), place).is_some()
+        {
+            return Err(malformed("two organisations of the management API have one siret"));
+        }
+    }
+    let answers = people.iter().map(|person| {
+        let home = claim_text(person, "siret").and_then(|siret| homes.get(siret.as_str()).copied());
+        let stated = home.map(|home| (KEY.to_owned(), administrators.domains(person, home, organizations)));
+        answer::read_mapped(&stated.into_iter().collect(), rules).ok()
+    });
+    Ok(Enumerated { answers: answers.collect(), unseen: unseen(organizations, rules) })
+}
+
+impl Administrators {
+    fn of(accounts: Vec<Vec<Account>>, service_id: u64) -> Result<Self, Failure> {
+        let mut administrators = Self::default();
+        for (place, accounts) in accounts.into_iter().enumerate() {
+            for account in accounts.into_iter().filter(|account| account.kind == "user") {
+                let Account { email, external_id, .. } = &account;
+                let entries = [
+                    (&mut administrators.by_email, email.as_deref()),
+                    (&mut administrators.by_external_id, external_id.as_deref()),
+                ];
+                for (index, key) in entries {
+                    let key = key.filter(|key| !key.is_empty());
+                    if let (Some(key), Some(reach)) = (key, account.reach(service_id)?) {
+                        index.entry(key.to_owned()).or_default().push((place, reach));
+                    }
+                }
+            }
+        }
+        Ok(administrators)
+    }
+
+    /// The domains that a person administers, those of the organisation at `home` first.
+    fn domains(&self, person: &Person, home: usize, organizations: &[Subscribed]) -> Value {
+        let held = match (&person.email, &person.sub) {
+            (Some(email), _) => self.by_email.get(email.as_given()),
+            (None, Some(sub)) => self.by_external_id.get(sub.as_str()),
+            (None, None) => None,
+        };
+        let mut by_place: BTreeMap<(bool, usize), Vec<&Reach>> = BTreeMap::new();
+        for (place, reach) in held.into_iter().flatten() {
+            by_place.entry((*place != home, *place)).or_default().push(reach);
+        }
+        let mut domains: Vec<Value> = Vec::new();
+        for ((_, place), reaches) in by_place {
+            let within =
+                organizations[place].domains.iter().filter(|domain| reaches.iter().any(|reach| reach.holds(domain)));
+            domains.extend(within.cloned());
+        }
+        let mut seen = BTreeSet::new();
+        domains.retain(|domain| seen.insert(domain.to_string()));
+        Value::Array(domains)
+    }
+}
+
+impl Account {
+    fn reach(&self, service_id: u64) -> Result<Option<Reach>, Failure> {
+        if self.roles.iter().flatten().any(|role| role == ADMIN) {
+            return Ok(Some(Reach::All));
+        }
+        let mut links = self.service_links.iter().filter(|link| link.service.id == service_id);
+        let Some(role) = links.find_map(|link| link.roles.get(ADMIN)) else { return Ok(None) };
+        let named = listed(role.pointer("/scope/domains"))?;
+        let named: BTreeSet<String> = named.iter().filter_map(Value::as_str).map(str::to_owned).collect();
+        Ok(Some(if named.is_empty() { Reach::All } else { Reach::Only(named) }))
+    }
+}
+
+impl Reach {
+    fn holds(&self, domain: &Value) -> bool {
+        match self {
+            Reach::All => true,
+            Reach::Only(named) => domain.as_str().is_some_and(|domain| named.contains(domain)),
+        }
+    }
+}
+
+/// A list as DeployCenter goes through it: a text is a list of its characters.
+fn listed(domains: Option<&Value>) -> Result<Vec<Value>, Failure> {
+    match domains {
+        None | Some(Value::Null) => Ok(Vec::new()),
+        Some(Value::Array(domains)) => Ok(domains.clone()),
+        Some(Value::String(text)) => Ok(text.chars().map(|character| Value::String(character.into())).collect()),
+        Some(_) => Err(malformed("domains of the management API are not a list")),
+    }
+}
+
+/// The groups of organisations that have administrators whom no list names.
+fn unseen(organizations: &[Subscribed], rules: &[MapRule]) -> BTreeSet<ObservedGroup> {
+    let domains = organizations.iter().filter(|one| one.has_unlisted_admins).flat_map(|one| one.domains.clone());
+    let stated = BTreeMap::from([(KEY.to_owned(), Value::Array(domains.collect()))]);
+    let groups = rules.iter().filter_map(|rule| match rule.groups(&stated) {
+        Ok(Said::Known(groups)) => Some(groups),
+        Ok(Said::Absent) | Err(_) => None,
+    });
+    groups.flatten().collect()
+}
+
+fn malformed(message: &'static str) -> Failure {
+    Failure::new(ErrorClass::Malformed, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::source::testing::ann;
+
+    /// Any JSON whose objects use the keys of the wire.
+    fn json() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<u64>().prop_map(Value::from),
+            "[a-c.]{0,3}|user|ann@commune-a.fr".prop_map(Value::from),
+        ];
+        let key = "id|siret|service_subscriptions|metadata|domains|is_active|service|email|type|roles|service_links|admin|scope";
+        leaf.prop_recursive(6, 64, 8, move |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4).prop_map(Value::Array),
+                prop::collection::btree_map(key, inner, 0..8)
+                    .prop_map(|fields| Value::Object(fields.into_iter().collect())),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_and_no_json_make_a_decoder_panic(bytes: Vec<u8>, organization in json(), account in json()) {
+            let _ = serde_json::from_slice::<Organization>(&bytes);
+            let _ = serde_json::from_slice::<Account>(&bytes);
+            let organization = serde_json::from_value::<Organization>(organization).ok();
+            let subscribed = organization.and_then(|organization| organization.subscribed(42).ok().flatten());
+            let accounts = serde_json::from_value::<Account>(account).ok().into_iter().collect();
+            let _ = derive(&[ann()], subscribed.as_slice(), vec![accounts], 42, &[]);
+        }
+
+        #[test]
+        fn any_domains_and_any_scope_are_read_or_refused(domains in json(), roles in json()) {
+            let subscription = serde_json::json!({
+                "id": "o", "siret": "21750001600019", "service_subscriptions":
+                    [{ "metadata": { "domains": domains }, "is_active": true, "service": { "id": 42 } }]
+            });
+            let account = serde_json::json!({
+                "id": "a", "email": "ann@commune-a.fr", "type": "user", "roles": [],
+                "service_links": [{ "roles": { "admin": roles }, "service": { "id": 42 } }]
+            });
+            let organization: Organization = serde_json::from_value(subscription).expect("an organisation");
+            let account: Account = serde_json::from_value(account).expect("an account");
+            if let Ok(Some(subscribed)) = organization.subscribed(42) {
+                let _ = derive(&[ann()], &[subscribed], vec![vec![account]], 42, &[]);
+            }
+        }
+    }
+}
