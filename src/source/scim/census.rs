@@ -1,7 +1,7 @@
 //! The whole directory: its users, its groups, and alone what the lists leave out, several at once.
 //!
 //! A group that can't be read whole is marked, and so is each group that contains it; the reading fails only when a list
-//! fails, the source's circuit opens, or most of what is read alone fails.
+//! fails, the source's circuit opens, or most groups fail.
 //!
 //! Memory: an id and an account are kept once, a membership is eight bytes, and a page is dropped once it was read.
 
@@ -46,11 +46,10 @@ struct Reading<'s> {
     failures: Failures,
 }
 
-/// What could not be read alone because the source failed.
+/// Groups whose members could not be read because the source failed.
 #[derive(Default)]
 struct Failures {
-    done: u64,
-    count: u64,
+    count: usize,
     last: Option<Failure>,
 }
 
@@ -109,7 +108,6 @@ impl Reading<'_> {
     }
 
     fn note_group(&mut self, node: NodeId, read: Result<Alone<Arc<Group>>, Failure>) -> Result<(), Failure> {
-        self.failures.done += 1;
         match read {
             Ok(Alone::There(group)) => self.directory.set_members(node, group.members.as_deref().unwrap_or_default()),
             // Whether it is gone for good, the next list of groups will say.
@@ -119,7 +117,12 @@ impl Reading<'_> {
             }
             Err(failure) => {
                 self.directory.mark(node, failure.clone());
-                self.note(failure)
+                // Speaks of this group alone.
+                if failure.class != ErrorClass::Forbidden {
+                    self.failures.count += 1;
+                    self.failures.last = Some(failure.clone());
+                }
+                self.goes_on(failure)
             }
         }
     }
@@ -127,8 +130,11 @@ impl Reading<'_> {
     /// Members whom no list held: created meanwhile, or not for everybody's eyes.
     async fn unlisted(&mut self) -> Result<(), Failure> {
         let (source, urgency) = (self.source, self.urgency);
-        let mut waiting = self.directory.unlisted(source.nested).into_iter().take(UNLISTED_READ_MAX);
+        let unlisted = self.directory.unlisted(source.nested);
+        let expected = unlisted.len().min(UNLISTED_READ_MAX) as u64;
+        let mut waiting = unlisted.into_iter().take(UNLISTED_READ_MAX);
         let mut reading = FuturesUnordered::new();
+        let mut done = 0;
         loop {
             while reading.len() < source.concurrency
                 && let Some(id) = waiting.next()
@@ -137,40 +143,32 @@ impl Reading<'_> {
             }
             let Some((read, id)) = reading.next().await else { break };
             self.note_user(&id, read)?;
+            done += 1;
+            self.progress.pages("users in no list", done, Some(expected));
         }
-        drop(reading);
-        self.most_failed()
+        Ok(())
     }
 
     fn note_user(&mut self, id: &Id, read: Result<Alone<User>, Failure>) -> Result<(), Failure> {
-        self.failures.done += 1;
         match read {
             Ok(Alone::There(user)) => self.directory.add_user(user),
             // An id that leads nowhere: what it stood for can't be told.
             Ok(Alone::Gone) => Ok(()),
             Err(failure) => {
                 self.directory.mark_unknown(id, failure.clone());
-                self.note(failure)
+                self.goes_on(failure)
             }
         }
     }
 
-    fn note(&mut self, failure: Failure) -> Result<(), Failure> {
-        match failure.class {
-            // Speaks of this one alone.
-            ErrorClass::Forbidden => Ok(()),
-            _ if self.source.service.is_unreachable() => Err(failure),
-            _ => {
-                self.failures.count += 1;
-                self.failures.last = Some(failure);
-                Ok(())
-            }
-        }
+    /// One failure is a matter of what it befell, unless the source's circuit is open.
+    fn goes_on(&self, failure: Failure) -> Result<(), Failure> {
+        if self.source.service.is_unreachable() { Err(failure) } else { Ok(()) }
     }
 
     fn most_failed(&self) -> Result<(), Failure> {
         match &self.failures.last {
-            Some(failure) if self.failures.count * 2 > self.failures.done => Err(failure.clone()),
+            Some(failure) if self.failures.count * 2 > self.directory.reached() => Err(failure.clone()),
             _ => Ok(()),
         }
     }

@@ -45,7 +45,7 @@ pub enum Listed {
 /// What was asked for alone.
 pub enum Alone<R> {
     There(R),
-    /// The server says that there is no such resource.
+    /// The server says that there is no such resource. Nothing is ever removed by it: what pointed there is in doubt.
     Gone,
 }
 
@@ -168,7 +168,7 @@ impl Service {
     fn alone<R: Resource>(&self, reply: &Reply, id: &Id) -> Result<Alone<R>, Failure> {
         match reply.status {
             StatusCode::OK => wire::resource(reply, id).map(Alone::There),
-            _ if wire::denies_resource(reply) => Ok(Alone::Gone),
+            StatusCode::NOT_FOUND => Ok(Alone::Gone),
             _ => Err(wire::refusal(reply, &self.source)),
         }
     }

@@ -1,5 +1,6 @@
 //! The source against a small SCIM server with quirks, and its decoders against anything.
 
+mod agreement;
 mod census;
 mod decoders;
 mod fake;

@@ -6,13 +6,13 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use entitled_model::observation::{CensusPerson, UserAnswer};
+use entitled_model::observation::{Census, CensusPerson, UserAnswer};
 use entitled_model::{EmailAddress, Failure};
 use tokio::sync::Mutex;
 
 use super::Scim;
 use super::accounts::{Holder, contested};
-use super::census::{self, Directory};
+use super::census;
 use super::lookup::Answer;
 use crate::source::{Silent, Urgency};
 
@@ -29,7 +29,12 @@ pub struct Wholes {
 struct Shared {
     /// How many had asked when it began.
     serves: u64,
-    read: Result<Directory, Failure>,
+    read: Result<Whole, Failure>,
+}
+
+struct Whole {
+    directory: census::Directory,
+    census: Census,
 }
 
 impl Wholes {
@@ -43,7 +48,7 @@ impl Wholes {
             Some(shared) => shared,
             None => {
                 let serves = self.asked.load(Ordering::Acquire);
-                Shared { serves, read: census::read(source, &Silent, urgency).await }
+                Shared { serves, read: read(source, urgency).await }
             }
         };
         let answer = shared.read.as_ref().map_err(Clone::clone).and_then(|read| of_one(source, read, email));
@@ -55,13 +60,19 @@ impl Wholes {
     }
 }
 
-fn of_one(source: &Scim, directory: &Directory, email: &EmailAddress) -> Result<UserAnswer, Failure> {
+async fn read(source: &Scim, urgency: Urgency) -> Result<Whole, Failure> {
+    let directory = census::read(source, &Silent, urgency).await?;
+    let census = directory.census(source.nested)?;
+    Ok(Whole { directory, census })
+}
+
+fn of_one(source: &Scim, whole: &Whole, email: &EmailAddress) -> Result<UserAnswer, Failure> {
+    let Whole { directory, census } = whole;
     let (index, account) = match directory.holders(&email.key())[..] {
         [] => return Ok(Answer::absent()),
         [(index, Holder::Person(account))] => (index, account),
         _ => return Err(contested()),
     };
-    let census = directory.census(source.nested)?;
     let settled =
         |person: &CensusPerson| person.account().is_some_and(|known| known.external_id == account.external_id);
     let place = census.people.iter().position(settled).ok_or_else(contested)?;
@@ -70,8 +81,8 @@ fn of_one(source: &Scim, directory: &Directory, email: &EmailAddress) -> Result<
         return Err(failure);
     }
     let account = census.people[place as usize].account().cloned();
-    let in_them = census.groups.into_iter().filter(|group| group.members.binary_search(&place).is_ok());
-    let groups: BTreeSet<_> = in_them.map(|group| group.group).collect();
+    let in_them = census.groups.iter().filter(|group| group.members.binary_search(&place).is_ok());
+    let groups: BTreeSet<_> = in_them.map(|group| group.group.clone()).collect();
     let shut_out = source.scope.has_prefix() && groups.is_empty() && directory.is_member(index);
     Ok(Answer { groups, shut_out, account }.into_user_answer())
 }

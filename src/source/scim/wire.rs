@@ -157,13 +157,15 @@ pub fn page<R: Resource>(reply: &Reply) -> Result<Page<R>, Failure> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct List<R> {
+        #[serde(default)]
+        schemas: Vec<String>,
         total_results: Option<u64>,
         #[serde(rename = "Resources")]
         resources: Option<Vec<R>>,
         next_cursor: Option<String>,
     }
-    of_schema(reply, LIST)?;
-    let List { total_results, resources, next_cursor } = reply.json::<List<R>>()?;
+    let List { schemas, total_results, resources, next_cursor } = reply.json::<List<R>>()?;
+    of_schema(&schemas, LIST)?;
     Ok(Page { total: total_results, resources, next_cursor })
 }
 
@@ -179,6 +181,8 @@ pub fn resource<R: Resource>(reply: &Reply, id: &Id) -> Result<R, Failure> {
 /// What `ServiceProviderConfig` says (RFC 7643, 5, and RFC 9865, 4). What it does not mention is not supported.
 #[derive(Deserialize)]
 pub struct ProviderConfig {
+    #[serde(default)]
+    schemas: Vec<String>,
     etag: Option<Supported>,
     pagination: Option<Pagination>,
     filter: Option<Supported>,
@@ -200,8 +204,9 @@ impl ProviderConfig {
     /// # Errors
     /// `malformed` when it is something else.
     pub fn read(reply: &Reply) -> Result<Self, Failure> {
-        of_schema(reply, Self::SCHEMA)?;
-        reply.json()
+        let config: Self = reply.json()?;
+        of_schema(&config.schemas, Self::SCHEMA)?;
+        Ok(config)
     }
 
     pub fn offers_cursor(&self) -> bool {
@@ -218,12 +223,7 @@ impl ProviderConfig {
     }
 }
 
-fn of_schema(reply: &Reply, schema: &str) -> Result<(), Failure> {
-    #[derive(Deserialize)]
-    struct Schemas {
-        schemas: Vec<String>,
-    }
-    let Schemas { schemas } = reply.json()?;
+fn of_schema(schemas: &[String], schema: &str) -> Result<(), Failure> {
     let has = |urn: &str| schemas.iter().any(|schema| schema.eq_ignore_ascii_case(urn));
     match (has(ERROR), has(schema)) {
         // It must not read as an empty list.
@@ -260,11 +260,6 @@ impl ScimError {
 pub fn refuses_filter(reply: &Reply) -> bool {
     matches!(reply.status, StatusCode::BAD_REQUEST | StatusCode::FORBIDDEN | StatusCode::NOT_IMPLEMENTED)
         && ScimError::of(reply).is_none_or(|error| error.scim_type() != Some("tooMany"))
-}
-
-/// Whether a 404 stands in SCIM's own words: a wrong base address answers 404 too, and proves nothing.
-pub fn denies_resource(reply: &Reply) -> bool {
-    reply.status == StatusCode::NOT_FOUND && ScimError::of(reply).is_some()
 }
 
 /// The failure that a status other than 200 stands for, with the setting that an operator would have to look at.

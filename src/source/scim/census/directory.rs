@@ -135,6 +135,11 @@ impl Directory {
         self.to_read.iter().filter(|node| self.groups[node.0 as usize].members.is_none()).count()
     }
 
+    /// Groups that count, and those within them.
+    pub fn reached(&self) -> usize {
+        self.groups.iter().filter(|group| group.reached).count()
+    }
+
     /// Ids of members of groups that matter, who are in no list; in their order.
     pub fn unlisted(&self, nested: Nested) -> BTreeSet<Id> {
         let mut unlisted = vec![false; self.known.len()];

@@ -187,14 +187,30 @@ async fn a_group_that_goes_away_meanwhile_is_incomplete_and_most_groups_failing_
         state.members_told = false;
         state.groups = vec![group("g-1", "Devs", &[]), group("g-2", "Ops", &[])];
     });
-    bench.server.fault("/Groups/g-1", Fault::Edit(|_| ()));
-    let gone = json!({"schemas": ["urn:ietf:params:scim:api:messages:2.0:Error"], "status": "404"}).to_string();
-    bench.server.heal();
-    bench.server.fault("/Groups/g-1", Fault::Answer(404, gone));
+    bench.server.fault("/Groups/g-1", Fault::Answer(404, String::new()));
     assert_eq!(marked(&bench.census().await.expect("whole")), BTreeMap::from([("devs", Incomplete)]));
     bench.server.heal();
     bench.server.fault("/Groups/", Fault::Answer(500, String::new()));
     assert_eq!(class(&bench.census().await), Some(Http5xx));
+}
+
+#[tokio::test]
+async fn the_only_resource_read_alone_may_fail_without_failing_the_whole() {
+    // S15
+    let bench = bench("").await;
+    bench.server.set(|state| {
+        state.users = vec![user("u-1", ANN)];
+        state.groups = vec![
+            group("g-1", "Devs", &["u-1"]),
+            json!({"id": "g-2", "displayName": "Untold"}),
+            group("g-3", "Odd", &["u-9"]),
+        ];
+    });
+    bench.server.fault("/Groups/g-2", Fault::Answer(500, String::new()));
+    bench.server.fault("/Users/u-9", Fault::Answer(503, String::new()));
+    let census = bench.census().await.expect("most is there");
+    assert_eq!(marked(&census), BTreeMap::from([("odd", Http5xx), ("untold", Http5xx)]));
+    assert_eq!(memberships(&census)["devs"], members(&[ANN]));
 }
 
 #[tokio::test]

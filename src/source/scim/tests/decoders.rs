@@ -32,7 +32,6 @@ fn decode(status: u16, body: &[u8]) {
     let shown = format!("{:?}", wire::refusal(&reply, "directory"));
     assert!(!shown.contains("secret"), "{shown}");
     wire::refuses_filter(&reply);
-    wire::denies_resource(&reply);
 }
 
 /// JSON that is likely to go deep into the decoders.

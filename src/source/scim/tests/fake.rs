@@ -32,7 +32,7 @@ pub struct State {
     pub log: Vec<Asked>,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Filters {
     Work,
     Ignored,
