@@ -12,8 +12,10 @@ fn answer(status: u16, body: &str) -> Fault {
     Fault::Answer(status, body.to_owned())
 }
 
+const ERROR: &str = "urn:ietf:params:scim:api:messages:2.0:Error";
+
 fn scim_error(status: u16, kind: &str) -> Fault {
-    let body = json!({"schemas": ["urn:ietf:params:scim:api:messages:2.0:Error"], "status": "400", "scimType": kind});
+    let body = json!({"schemas": [ERROR], "status": "400", "scimType": kind});
     Fault::Answer(status, body.to_string())
 }
 
@@ -53,6 +55,7 @@ async fn every_failure_has_its_class_on_the_first_page_and_on_a_later_one() {
         (Fault::Edit(|body| body["Resources"][0]["id"] = json!(7)), Malformed),
         (Fault::Edit(|body| body["Resources"][0]["id"] = json!("")), Malformed),
         (Fault::Edit(|body| body["totalResults"] = json!("2")), Malformed),
+        (Fault::Edit(|body| body["schemas"] = json!([body["schemas"][0], ERROR])), Malformed),
     ];
     for (fault, expected) in faults {
         for target in ["/Users?startIndex=1", "/Users?startIndex=2", "/Groups?startIndex=1", "/Groups?startIndex=2"] {

@@ -78,7 +78,7 @@ async fn a_whole_that_is_not_whole_is_no_answer() {
 }
 
 #[tokio::test]
-async fn many_logins_at_once_are_two_readings_of_the_whole_at_most() {
+async fn many_logins_at_once_are_two_readings_of_the_whole() {
     // S10
     let bench = filled("").await;
     bench.server.state().filters = Filters::Blind;
@@ -87,7 +87,7 @@ async fn many_logins_at_once_are_two_readings_of_the_whole_at_most() {
     let answers = join_all((0..50).map(|_| bench.ask(ANN))).await;
     assert!(answers.iter().all(|answer| answer.as_ref().is_ok_and(|answer| answer.groups.len() == 2)));
     let readings = bench.server.asked("/Users?").len();
-    assert!((1..=2).contains(&readings), "{readings}");
+    assert_eq!(readings, 2, "whoever asks while the first one is under way shares the next");
     bench.server.state().groups[0]["members"] = json!([]);
     assert_eq!(bench.ask(ANN).await.expect("answered").groups.len(), 0, "a reading serves nobody who asks later");
 }

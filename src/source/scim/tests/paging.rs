@@ -104,9 +104,26 @@ async fn what_does_not_add_up_is_incomplete() {
         }
         bench.server.fault(target, Fault::Edit(edit));
         assert_eq!(class(&bench.census().await), Some(Incomplete), "{target}, by cursor: {offered}");
+        assert!(bench.server.asked("/Users?").len() <= 4, "it is noticed at once: {target}, by cursor: {offered}");
         bench.server.heal();
         assert_eq!(memberships(&bench.census().await.expect("whole"))["devs"].len(), 7);
     }
+}
+
+#[tokio::test]
+async fn a_cursor_that_comes_twice_is_noticed_where_no_number_of_results_is_stated() {
+    // G1
+    let bench = bench("page_size = 3").await;
+    seven_users(&bench);
+    cursors(&bench);
+    let unstated: Edit = |body| drop(body.as_object_mut().expect("an object").remove("totalResults"));
+    bench.server.fault("/Users?", Fault::Edit(unstated));
+    assert_eq!(memberships(&bench.census().await.expect("whole"))["devs"].len(), 7);
+    bench.server.heal();
+    bench.server.fault("after-6", Fault::Edit(|body| body["nextCursor"] = json!("after-3")));
+    bench.server.fault("/Users?", Fault::Edit(unstated));
+    let failure = bench.census().await.expect_err("goes round");
+    assert_eq!((failure.class, failure.message.as_str()), (Incomplete, "a cursor came twice"));
 }
 
 #[tokio::test]
