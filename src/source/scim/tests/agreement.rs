@@ -102,7 +102,7 @@ async fn agree(directory: &Directory) -> Result<(), TestCaseError> {
 }
 
 proptest! {
-    #![proptest_config(Config { cases: 64, ..Config::default() })]
+    #![proptest_config(Config { cases: 32, ..Config::default() })]
 
     #[test]
     fn a_login_and_a_full_read_say_the_same_or_the_login_fails(directory in directory()) {

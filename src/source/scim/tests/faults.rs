@@ -20,7 +20,11 @@ fn scim_error(status: u16, kind: &str) -> Fault {
 }
 
 async fn filled() -> Bench {
-    let bench = bench("page_size = 1\ntimeout = \"300ms\"").await;
+    filled_with("").await
+}
+
+async fn filled_with(settings: &str) -> Bench {
+    let bench = bench(&format!("page_size = 1\n{settings}")).await;
     bench.server.set(|state| {
         state.users = vec![user("u-1", ANN), user("u-2", BOB)];
         state.groups = vec![group("g-1", "Devs", &["u-1", "u-2"]), group("g-2", "Ops", &["u-1"])];
@@ -33,7 +37,6 @@ async fn every_failure_has_its_class_on_the_first_page_and_on_a_later_one() {
     // S5
     let faults = [
         (Fault::Reset, Connect),
-        (Fault::Hang, Timeout),
         (Fault::Truncate, Incomplete),
         (answer(500, ""), Http5xx),
         (answer(200, "<html>sign in</html>"), Malformed),
@@ -66,6 +69,16 @@ async fn every_failure_has_its_class_on_the_first_page_and_on_a_later_one() {
             bench.hands.advance(std::time::Duration::from_secs(3700));
             assert_eq!(memberships(&bench.census().await.expect("whole")).len(), 2, "after {expected} on {target}");
         }
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_does_not_come_is_a_timeout_on_the_first_page_and_on_a_later_one() {
+    // S5
+    for target in ["/Users?startIndex=1", "/Users?startIndex=2", "/Groups?startIndex=2"] {
+        let bench = filled_with("timeout = \"200ms\"").await;
+        bench.server.fault(target, Fault::Hang);
+        assert_eq!(class(&bench.census().await), Some(Timeout), "{target}");
     }
 }
 
