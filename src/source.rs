@@ -15,6 +15,7 @@ mod google;
 mod health;
 mod local;
 mod registry;
+mod scim;
 #[cfg(test)]
 mod testing;
 
@@ -141,7 +142,7 @@ impl Asks {
 #[derive(Clone)]
 pub struct Source {
     pub name: SourceName,
-    /// The word of the configuration: `deploycenter`, `local`, `google_workspace`.
+    /// The word of the configuration: `deploycenter`, `local`, `google_workspace`, `scim`.
     pub kind: &'static str,
     pub asks: Asks,
     /// Answers when the source is unavailable and nothing is stored; its answer is never stored.

@@ -5,6 +5,7 @@ pub(super) mod deploycenter;
 pub(super) mod google_workspace;
 pub(super) mod local;
 pub(super) mod map;
+pub(super) mod scim;
 
 use std::collections::BTreeMap;
 
@@ -13,6 +14,7 @@ use deploycenter::DeployCenterConfig;
 use entitled_model::SourceName;
 use google_workspace::GoogleWorkspaceConfig;
 use local::LocalConfig;
+use scim::ScimConfig;
 
 use super::choice::{Choice, alternatives};
 use super::reader::Section;
@@ -38,6 +40,8 @@ pub enum SourceKind {
     Local(LocalConfig),
     /// `google_workspace`: a group source read per user or as a whole.
     GoogleWorkspace(Box<GoogleWorkspaceConfig>),
+    /// `scim`: a group source that speaks SCIM 2.0, read per user or as a whole.
+    Scim(Box<ScimConfig>),
 }
 
 impl SourceKind {
@@ -48,6 +52,7 @@ impl SourceKind {
             Self::DeployCenter(_) => KindWord::DeployCenter.as_str(),
             Self::Local(_) => KindWord::Local.as_str(),
             Self::GoogleWorkspace(_) => KindWord::GoogleWorkspace.as_str(),
+            Self::Scim(_) => KindWord::Scim.as_str(),
         }
     }
 }
@@ -57,11 +62,16 @@ enum KindWord {
     DeployCenter,
     Local,
     GoogleWorkspace,
+    Scim,
 }
 
 impl Choice for KindWord {
-    const WORDS: &'static [(&'static str, Self)] =
-        &[("deploycenter", Self::DeployCenter), ("local", Self::Local), ("google_workspace", Self::GoogleWorkspace)];
+    const WORDS: &'static [(&'static str, Self)] = &[
+        ("deploycenter", Self::DeployCenter),
+        ("local", Self::Local),
+        ("google_workspace", Self::GoogleWorkspace),
+        ("scim", Self::Scim),
+    ];
 }
 
 /// Every source under `sources`.
@@ -90,6 +100,7 @@ impl SourceConfig {
             SourceKind::DeployCenter(kind) => kind.show(&path, page),
             SourceKind::Local(kind) => kind.show(&path, page),
             SourceKind::GoogleWorkspace(kind) => kind.show(page),
+            SourceKind::Scim(kind) => kind.show(page),
         }
     }
 }
@@ -111,6 +122,7 @@ impl SourceKind {
             KindWord::GoogleWorkspace => {
                 GoogleWorkspaceConfig::read(section).map(|kind| Self::GoogleWorkspace(Box::new(kind)))
             }
+            KindWord::Scim => ScimConfig::read(section).map(|kind| Self::Scim(Box::new(kind))),
         }
     }
 }

@@ -9,9 +9,12 @@ use super::client::Client;
 use super::deploycenter::{DeployCenter, Management};
 use super::google::GoogleWorkspace;
 use super::local::Local;
+use super::scim::Scim;
 use super::{Asks, EntitlementsBackend, Health, Source};
 use crate::clock::Clock;
-use crate::config::{Config, DeployCenterConfig, Fallback, GoogleWorkspaceConfig, SourceConfig, SourceKind};
+use crate::config::{
+    Config, DeployCenterConfig, Fallback, GoogleWorkspaceConfig, ScimConfig, SourceConfig, SourceKind,
+};
 
 /// Every configured source, by name.
 #[derive(Clone, Default)]
@@ -73,6 +76,7 @@ fn build(name: SourceName, source: &SourceConfig, config: &Config, clock: &Clock
     match &source.kind {
         SourceKind::DeployCenter(settings) => deploycenter(plain, settings, config, clock),
         SourceKind::GoogleWorkspace(settings) => google_workspace(plain, settings, clock),
+        SourceKind::Scim(settings) => scim(plain, settings, clock),
         SourceKind::Local(settings) => {
             let map = settings.map.clone();
             let backend = Local::new(settings.file.clone(), map.clone());
@@ -119,6 +123,18 @@ fn google_workspace(plain: Source, settings: &GoogleWorkspaceConfig, clock: &Clo
         name: name.to_owned(),
         setting: "credentials",
         problem,
+    })?;
+    Ok(Source { asks: Asks::Groups(Arc::new(source)), health, ..plain })
+}
+
+fn scim(plain: Source, settings: &ScimConfig, clock: &Clock) -> Result<Source, RegistryError> {
+    let name = plain.name.as_str();
+    let client = client(&plain, clock)?;
+    let health = Health::of(client.gate());
+    let source = Scim::new(name, settings, client).map_err(|_| RegistryError::Secret {
+        name: name.to_owned(),
+        setting: "token",
+        problem: "can't be sent in a header",
     })?;
     Ok(Source { asks: Asks::Groups(Arc::new(source)), health, ..plain })
 }

@@ -107,11 +107,19 @@ fn no_file_means_the_defaults() {
 fn every_example_of_the_reference_is_valid_and_says_the_default() {
     let deployment = uncommented_reference();
     let config = deployment.load().unwrap().config;
-    assert_eq!(config.sources.len(), 3);
+    assert_eq!(config.sources.len(), 4);
     let least = Deployment::of(SOURCE).with("DC_TOKEN", "t").load().unwrap();
     let mut common = source_of(&config, "deploycenter").common.clone();
     assert!(common.schedule.take().is_some() && common.fresh_within.take().is_some());
     assert_eq!(common, source_of(&least.config, "dc").common);
+    let SourceKind::Scim(mut scim) = source_of(&config, "directory").kind.clone() else { panic!("expected scim") };
+    assert!(scim.prefix.take().is_some() && scim.admin_group.take().is_some() && scim.everyone_group.take().is_some());
+    let least = Deployment::of(
+        "config_version = 1\n[sources.directory]\nkind = 'scim'\nbase_url = 'https://directory.example/scim/v2'\n\
+         token = { env = 'SCIM_TOKEN' }\n",
+    );
+    let least = least.with("SCIM_TOKEN", "scim-s3cret").load().unwrap().config;
+    assert_eq!(SourceKind::Scim(scim), source_of(&least, "directory").kind);
 }
 
 #[test]
@@ -148,6 +156,7 @@ fn uncommented_reference() -> Deployment {
         .with("ENTITLED_LOGIN_KEY", "login-s3cret")
         .with("DEPLOYCENTER_TOKEN", "dc-s3cret")
         .with("DEPLOYCENTER_OPERATOR_KEY", "op-s3cret")
+        .with("SCIM_TOKEN", "scim-s3cret")
         .with("ENTITLED_SENTRY_DSN", "https://public@sentry.example/7");
     let key = deployment.write("key.json", KEY_JSON);
     let local = deployment.write("local.toml", "[users]\n");

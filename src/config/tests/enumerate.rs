@@ -16,7 +16,7 @@ fn deploycenter(text: &str) -> DeployCenterConfig {
     let config = Deployment::of(text).with("DC_TOKEN", "t0ken").load().unwrap().config;
     match &source_of(&config, "dc").kind {
         SourceKind::DeployCenter(kind) => (**kind).clone(),
-        SourceKind::Local(_) | SourceKind::GoogleWorkspace(_) => panic!("expected deploycenter"),
+        SourceKind::Local(_) | SourceKind::GoogleWorkspace(_) | SourceKind::Scim(_) => panic!("expected deploycenter"),
     }
 }
 

@@ -48,7 +48,7 @@ fn ten_faults_are_ten_problems_in_one_error() {
         "19: sources.deploycenter.token: the environment variable MISSING_TOKEN is not set",
         "20: sources.deploycenter.schedule: expected a cron expression of 6 or 7 fields, seconds first",
         "21: sources.deploycenter.cache_tll: unknown key (did you mean `cache_ttl`?)",
-        "24: sources.ldap.kind: expected \"deploycenter\", \"local\" or \"google_workspace\"",
+        "24: sources.ldap.kind: expected \"deploycenter\", \"local\", \"google_workspace\" or \"scim\"",
     ];
     assert_eq!(error.problems().len(), expected.len() + 1, "{text}");
     for line in expected {

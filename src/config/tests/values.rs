@@ -86,6 +86,18 @@ fn workspace_addresses_are_folded_and_roots_end_in_a_slash() {
 }
 
 #[test]
+fn names_of_scim_groups_are_folded() {
+    let deployment = Deployment::of(
+        "config_version = 1\n[sources.s]\nkind = 'scim'\nbase_url = 'http://127.0.0.1:1/v2'\n\
+         token = { env = 'T' }\nprefix = 'Acme '\nadmin_group = ' Bosses É '\npaging = 'cursor'\n",
+    );
+    let config = deployment.with("T", "t").load().unwrap().config;
+    let SourceKind::Scim(kind) = &source_of(&config, "s").kind else { panic!("expected scim") };
+    assert_eq!((kind.prefix.as_deref(), kind.admin_group.as_deref()), (Some("acme"), Some("bosses é")));
+    assert_eq!((kind.base_url.as_str(), kind.paging), ("http://127.0.0.1:1/v2/", crate::config::Paging::Cursor));
+}
+
+#[test]
 fn only_near_keys_are_suggested() {
     assert_eq!(suggest::nearest("databse", ["database", "http"]), Some("database"));
     assert_eq!(suggest::nearest("colour", ["database", "http"]), None);

@@ -16,6 +16,8 @@ pub const PAUSE_MAX: Duration = Duration::from_secs(3600);
 pub struct Reply {
     pub status: StatusCode,
     pub retry_after: Option<Duration>,
+    /// The version of what was asked for, to be sent back as `If-None-Match`.
+    pub etag: Option<HeaderValue>,
     pub body: Vec<u8>,
 }
 

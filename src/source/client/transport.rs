@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use entitled_model::observation::Retry;
 use entitled_model::{ErrorClass, Failure};
-use reqwest::header::{ACCEPT, DATE, HeaderName, HeaderValue, RETRY_AFTER};
+use reqwest::header::{ACCEPT, DATE, ETAG, HeaderName, HeaderValue, RETRY_AFTER};
 use reqwest::redirect::Policy;
 use reqwest::{Method, Response};
 use url::Url;
@@ -24,12 +24,17 @@ const IDLE_MAX: Duration = Duration::from_secs(60);
 /// A body is given this much room before its size is known.
 const BODY_BYTES_EXPECTED: usize = 16 * 1024;
 
+/// What is asked for unless a call says otherwise.
+const JSON: &str = "application/json";
+
 /// One question. No `Debug`: its address names a person.
 pub struct Call {
     pub method: Method,
     pub url: Url,
     pub headers: Vec<(HeaderName, HeaderValue)>,
     pub content: Content,
+    /// The media types that are understood.
+    pub accept: &'static str,
     pub urgency: Urgency,
 }
 
@@ -41,11 +46,15 @@ pub enum Content {
 
 impl Call {
     pub fn get(url: Url) -> Self {
-        Self { method: Method::GET, url, headers: Vec::new(), content: Content::None, urgency: Urgency::Background }
+        Self::new(Method::GET, url, Content::None)
     }
 
     pub fn post(url: Url, content: Content) -> Self {
-        Self { method: Method::POST, url, headers: Vec::new(), content, urgency: Urgency::Background }
+        Self::new(Method::POST, url, content)
+    }
+
+    fn new(method: Method, url: Url, content: Content) -> Self {
+        Self { method, url, headers: Vec::new(), content, accept: JSON, urgency: Urgency::Background }
     }
 
     pub fn urgency(self, urgency: Urgency) -> Self {
@@ -96,18 +105,19 @@ impl Transport {
         let mut response = request.send().await.map_err(|error| no_head(&error))?;
         let status = response.status();
         let retry_after = self.retry_after(&response);
+        let etag = response.headers().get(ETAG).cloned();
         let body = match self.body(&mut response).await {
             Ok(body) => body,
             // The status says it all.
             Err(_) if !status.is_success() => Vec::new(),
             Err(failure) => return Err(failure),
         };
-        Ok(Reply { status, retry_after, body })
+        Ok(Reply { status, retry_after, etag, body })
     }
 
     fn request(&self, call: &Call, credential: Option<(&HeaderName, &HeaderValue)>) -> reqwest::RequestBuilder {
-        let Call { method, url, headers, content, urgency: _ } = call;
-        let mut request = self.http.request(method.clone(), url.clone()).header(ACCEPT, "application/json");
+        let Call { method, url, headers, content, accept, urgency: _ } = call;
+        let mut request = self.http.request(method.clone(), url.clone()).header(ACCEPT, *accept);
         for (name, value) in headers {
             request = request.header(name, value);
         }
