@@ -3,10 +3,10 @@
 //! Answers go to stdout, logs and errors to stderr. May import everything below.
 
 mod demo;
-mod directory;
 mod doctor;
 mod document;
 mod failure;
+mod group;
 mod health;
 mod progress;
 mod proof;
@@ -17,6 +17,7 @@ mod settings;
 mod simulate;
 mod sync;
 mod telemetry;
+mod user;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -26,6 +27,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::clock::Clock;
 use crate::config::{self, Config, LogFormat};
+use crate::daemon;
+use crate::store::{Access, Store};
 use failure::{CliError, Exit};
 
 /// One store of who belongs to what, and why.
@@ -75,10 +78,10 @@ enum Command {
     Migrate(schema::Migrate),
     /// Look at users
     #[command(subcommand)]
-    User(directory::User),
-    /// Look at groups
+    User(user::User),
+    /// Look at groups, and change those that are made by hand
     #[command(subcommand)]
-    Group(directory::Group),
+    Group(group::Group),
     /// Check that the event log is whole and the tables are what it says
     Verify,
     /// Fill the tables of current state anew from the event log
@@ -140,8 +143,8 @@ async fn run(cli: Cli) -> Result<Exit, CliError> {
                 Command::Serve => serve::run(&config, &clock).await,
                 Command::Sync(options) => sync::run(options, &config, &clock).await,
                 Command::Migrate(migrate) => schema::run(migrate, &config, &clock).await,
-                Command::User(user) => directory::user(user, &config, &clock).await,
-                Command::Group(group) => directory::group(group, &config, &clock).await,
+                Command::User(user) => user::run(user, &config, &clock).await,
+                Command::Group(group) => group::run(group, &config, &clock).await,
                 Command::Verify => proof::verify(&config, &clock).await,
                 Command::Rebuild => proof::rebuild(&config, &clock).await,
                 Command::Healthcheck => health::run(&config).await,
@@ -150,6 +153,13 @@ async fn run(cli: Cli) -> Result<Exit, CliError> {
             }
         }
     }
+}
+
+/// Opens a store that is there, with the schema that is expected.
+async fn open(config: &Config, clock: &Clock, access: Access) -> Result<Store, CliError> {
+    let store = daemon::open_existing_store(config, clock, access).await?;
+    daemon::require_schema(&store).await?;
+    Ok(store)
 }
 
 fn named(global: &Global) -> Result<(), CliError> {

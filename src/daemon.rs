@@ -140,6 +140,7 @@ impl Daemon {
             metrics,
             reports: Arc::clone(&runner.reports),
             keys: Arc::new(Keys::new(&config.http.keys)),
+            features: Arc::new(config.features.clone()),
             request_timeout: config.http.request_timeout,
         };
         let address = config.http.listen;

@@ -4,6 +4,7 @@
 
 #![expect(clippy::result_large_err, reason = "a problem is made once, where its request ends")]
 
+mod admin;
 mod auth;
 mod health;
 mod hint;
@@ -33,7 +34,7 @@ pub use auth::Keys;
 pub use problem::Problem;
 pub use server::serve;
 
-use crate::config::HttpConfig;
+use crate::config::{FeaturesConfig, HttpConfig};
 use crate::hints::Hints;
 use crate::login::Logins;
 use crate::metrics::Metrics;
@@ -50,6 +51,8 @@ pub struct Service {
     pub metrics: Arc<Metrics>,
     pub reports: Arc<Reports>,
     pub keys: Arc<Keys>,
+    /// What administrators may do by hand.
+    pub features: Arc<FeaturesConfig>,
     /// One for each source of kind deploycenter.
     pub hints: Arc<Vec<Arc<Hints>>>,
     /// How long a hint waits.
@@ -62,7 +65,7 @@ pub struct Service {
     info(title = "entitled", description = "Who belongs to what, and why"),
     modifiers(&Bearer),
     tags((name = "hooks", description = "What applications call"), (name = "resources", description = "What access is granted on"),
-        (name = "health", description = "How entitled is"))
+        (name = "administration", description = "What people decide by hand"), (name = "health", description = "How entitled is"))
 )]
 struct Document;
 
@@ -81,6 +84,12 @@ fn documented() -> OpenApiRouter<Service> {
         .routes(routes!(hint::hint))
         .routes(routes!(provisioning::provision))
         .routes(routes!(provisioning::list))
+        .routes(routes!(admin::resources::settings))
+        .routes(routes!(admin::resources::create))
+        .routes(routes!(admin::groups::list, admin::groups::create))
+        .routes(routes!(admin::groups::show, admin::groups::change, admin::groups::delete))
+        .routes(routes!(admin::members::list, admin::members::add))
+        .routes(routes!(admin::members::remove))
         .routes(routes!(health::alive))
         .routes(routes!(health::ready))
         .routes(routes!(health::health))

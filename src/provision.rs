@@ -68,6 +68,24 @@ impl Provisioner<'_> {
         Ok(outcome)
     }
 
+    /// Makes one resource known whose id was read already; false when it is, and then nothing is written.
+    ///
+    /// # Errors
+    /// When the store fails: nothing was written then.
+    pub async fn create(&self, id: &str, attributes: &Attributes) -> Result<bool, StoreError> {
+        let mut unit = self.store.begin().await?;
+        let ids = BTreeSet::from([id.to_owned()]);
+        if !self.store.provisioned(unit.reader(), self.kind.key, &ids).await?.is_empty() {
+            return Ok(false);
+        }
+        let mut events = vec![self.created(id, attributes)];
+        events.extend(self.memberships(&unit, id).await?);
+        let at = unit.at();
+        unit.record(&self.cause(), at, events).await?;
+        unit.commit().await?;
+        Ok(true)
+    }
+
     fn cause(&self) -> Cause {
         Cause { actor: self.actor.clone(), correlation_id: self.correlation_id.clone(), ..Cause::default() }
     }

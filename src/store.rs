@@ -31,7 +31,7 @@ use sea_orm::{ConnectionTrait, DatabaseConnection, StreamTrait};
 pub use accounts::Standing;
 pub use connect::{Access, Database};
 pub use error::StoreError;
-pub use groups::GroupRow;
+pub use groups::{GroupRecord, GroupRow};
 pub use leases::Lease;
 pub use log::StoredEvent;
 pub use memberships::MembershipRow;

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::process::ExitCode;
 
+use crate::admin::AdminError;
 use crate::config::ConfigError;
 use crate::daemon::StartError;
 use crate::store::StoreError;
@@ -76,6 +77,15 @@ impl From<StoreError> for CliError {
             StoreError::Database { .. } | StoreError::Unreachable { .. } | StoreError::Damaged { .. } => 1,
         };
         Self { code, error: error.into(), help }
+    }
+}
+
+impl From<AdminError> for CliError {
+    fn from(error: AdminError) -> Self {
+        match error {
+            AdminError::Store(error) => error.into(),
+            error => Self { code: 2, error: error.into(), help: None },
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! Answers on stdout. A reader that has gone (`entitled user list | head`) is no fault; a full disk is.
 
+use comfy_table::{Table, presets};
 use std::fmt::Arguments;
 use std::io::{ErrorKind, Write as _};
 use std::sync::{Mutex, PoisonError};
@@ -28,3 +29,11 @@ macro_rules! say {
 }
 
 pub(crate) use say;
+
+/// A table without lines, for reading and for `awk` alike.
+pub(super) fn table<const N: usize>(header: [&str; N], rows: impl Iterator<Item = [String; N]>) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_header(header);
+    table.add_rows(rows);
+    table
+}

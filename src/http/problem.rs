@@ -23,6 +23,9 @@ pub struct Problem {
     /// The field that the detail is about.
     #[serde(skip_serializing_if = "Option::is_none")]
     field: Option<&'static str>,
+    /// A word for what the caller can do something about, where the status alone does not tell.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<&'static str>,
     /// The id under which a fault of our own was reported.
     #[serde(skip_serializing_if = "Option::is_none")]
     event_id: Option<String>,
@@ -41,6 +44,7 @@ impl Problem {
             status: status.as_u16(),
             detail: detail.into(),
             field: None,
+            code: None,
             event_id: None,
             challenge: None,
         }
@@ -50,6 +54,12 @@ impl Problem {
     #[must_use]
     pub fn field(self, field: &'static str) -> Self {
         Self { field: Some(field), ..self }
+    }
+
+    /// Says in a word what it is.
+    #[must_use]
+    pub fn code(self, code: &'static str) -> Self {
+        Self { code: Some(code), ..self }
     }
 
     /// Says how to authenticate.

@@ -89,7 +89,7 @@ pub(super) async fn provision(
     Ok(Json(ProvisioningView { created, existing, errors }))
 }
 
-fn resource_type_of(path: &str) -> Result<&'static ResourceType, Problem> {
+pub(super) fn resource_type_of(path: &str) -> Result<&'static ResourceType, Problem> {
     ResourceType::of_path(path).ok_or_else(|| Problem::new(StatusCode::NOT_FOUND, "there is no such resource type"))
 }
 

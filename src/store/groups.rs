@@ -6,12 +6,38 @@ use entitled_entity::user_group;
 use entitled_model::event::{Cause, Event};
 use entitled_model::groups::{KnownGroup, KnownGroups};
 use entitled_model::observation::{ObservedGroup, SystemGroup};
-use entitled_model::{GroupId, SourceName};
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder};
+use entitled_model::{GroupId, Instant, SourceName};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
 use super::error::{Doing, StoreError};
 use super::sql::{Field, ids, rows};
 use super::{Reader, Store};
+
+/// A group as it stands; one that ended is not there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GroupRecord {
+    pub id: GroupId,
+    pub name: String,
+    pub description: Option<String>,
+    pub managed_by: Option<SourceName>,
+    pub resource_type: Option<String>,
+    pub resource_id: Option<String>,
+    pub created_at: Instant,
+}
+
+impl From<user_group::Model> for GroupRecord {
+    fn from(row: user_group::Model) -> Self {
+        Self {
+            id: GroupId(row.id),
+            name: row.name,
+            description: row.description,
+            managed_by: row.managed_by.map(SourceName::stored),
+            resource_type: row.resource_type,
+            resource_id: row.resource_id,
+            created_at: row.created_at,
+        }
+    }
+}
 
 /// A group, with how many users are in it by any source.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -154,6 +180,29 @@ impl Store {
             Ok((row.try_get_by_index(0).doing(DOING)?, GroupId(row.try_get_by_index(1).doing(DOING)?)))
         };
         found.iter().map(read).collect()
+    }
+
+    /// The group of that id.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn group_by_id(&self, conn: &impl Reader, id: GroupId) -> Result<Option<GroupRecord>, StoreError> {
+        let found = user_group::Entity::find_by_id(id.0).filter(user_group::Column::EndedPosition.is_null());
+        Ok(found.one(conn).await.doing("looking for a group")?.map(GroupRecord::from))
+    }
+
+    /// Up to `rows_max` groups whose names follow `after`, by name.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn groups_after(&self, after: &str, rows_max: u64) -> Result<Vec<GroupRecord>, StoreError> {
+        let page = user_group::Entity::find()
+            .filter(user_group::Column::EndedPosition.is_null())
+            .filter(user_group::Column::Name.gt(after))
+            .order_by_asc(user_group::Column::Name)
+            .limit(rows_max);
+        let found = page.all(&self.db).await.doing("listing groups")?;
+        Ok(found.into_iter().map(GroupRecord::from).collect())
     }
 
     /// All groups, by name.

@@ -77,7 +77,11 @@ impl Store {
     }
 
     /// The active people in `Admin` with each source that supports them, longest-standing first.
-    async fn administrators(&self, conn: &impl Reader) -> Result<Vec<(UserId, SourceName)>, StoreError> {
+    /// Active people in `Admin` with each source that supports them, oldest support first.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn administrators(&self, conn: &impl Reader) -> Result<Vec<(UserId, SourceName)>, StoreError> {
         let d = conn.dialect();
         let sql = "SELECT m.user_id, m.source FROM membership m JOIN user_account u ON u.id = m.user_id
             WHERE m.group_id = $1 AND m.to_position IS NULL AND u.status = 'active' AND u.kind = 'person'
@@ -114,6 +118,46 @@ impl Store {
         self.membership_rows(conn, "m.group_id", group.0).await
     }
 
+    /// The sources by which a user is in a group.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn memberships_of_user_in(
+        &self,
+        conn: &impl Reader,
+        user: UserId,
+        group: GroupId,
+    ) -> Result<Vec<SourceName>, StoreError> {
+        let sql = "SELECT source FROM membership WHERE user_id = $1 AND group_id = $2 AND to_position IS NULL";
+        let found =
+            conn.query_all_raw(conn.dialect().statement(sql, [user.0.into(), group.0.into()])).await.doing(DOING)?;
+        found.iter().map(|row| Ok(SourceName::stored(row.try_get_by_index(0).doing(DOING)?))).collect()
+    }
+
+    /// Up to `rows_max` users of a group whose ids follow `after`, by id, each with their open memberships of it.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn members_after(
+        &self,
+        conn: &impl Reader,
+        group: GroupId,
+        after: Option<UserId>,
+        rows_max: u64,
+    ) -> Result<Vec<MembershipRow>, StoreError> {
+        let sql =
+            "SELECT g.name, m.user_id, m.source, m.from_at FROM membership m JOIN user_group g ON g.id = m.group_id
+             WHERE m.group_id = $1 AND m.to_position IS NULL AND m.user_id IN (
+                 SELECT DISTINCT p.user_id FROM membership p
+                 WHERE p.group_id = $1 AND p.to_position IS NULL AND p.user_id > $2 ORDER BY p.user_id LIMIT $3)
+             ORDER BY m.user_id, m.source";
+        let after = after.map_or(uuid::Uuid::nil(), |user| user.0);
+        let limit = i64::try_from(rows_max).unwrap_or(i64::MAX);
+        let statement = conn.dialect().statement(sql, [group.0.into(), after.into(), limit.into()]);
+        let found = conn.query_all_raw(statement).await.doing(DOING)?;
+        found.iter().map(membership_row).collect()
+    }
+
     async fn membership_rows(
         &self,
         conn: &impl Reader,
@@ -126,15 +170,7 @@ impl Store {
         );
         let statement: Statement = conn.dialect().statement(sql, [id.into()]);
         let rows = conn.query_all_raw(statement).await.doing(DOING)?;
-        let read = |row: &QueryResult| {
-            Ok(MembershipRow {
-                group: row.try_get_by_index(0).doing(DOING)?,
-                user: UserId(row.try_get_by_index(1).doing(DOING)?),
-                source: SourceName::stored(row.try_get_by_index(2).doing(DOING)?),
-                added_at: row.try_get_by_index(3).doing(DOING)?,
-            })
-        };
-        rows.iter().map(read).collect()
+        rows.iter().map(membership_row).collect()
     }
 
     /// How many open memberships each source holds.
@@ -161,4 +197,13 @@ fn take_pair(stored: &mut Stored, row: &QueryResult) -> Result<GroupId, StoreErr
     }
     stored.pairs.push(pair);
     Ok(pair.0)
+}
+
+fn membership_row(row: &QueryResult) -> Result<MembershipRow, StoreError> {
+    Ok(MembershipRow {
+        group: row.try_get_by_index(0).doing(DOING)?,
+        user: UserId(row.try_get_by_index(1).doing(DOING)?),
+        source: SourceName::stored(row.try_get_by_index(2).doing(DOING)?),
+        added_at: row.try_get_by_index(3).doing(DOING)?,
+    })
 }

@@ -1,15 +1,13 @@
-//! `entitled user` and `entitled group`: looking at what the store holds.
+//! `entitled user`: who is known, with what they have.
 
 use clap::Subcommand;
-use comfy_table::{Table, presets};
 use entitled_model::instant::written;
 use serde_json::{Value, json};
 
-use super::say::say;
-use super::{CliError, Exit, Output};
+use super::say::{say, table};
+use super::{CliError, Exit, Output, open};
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::daemon;
 use crate::store::{Access, Store, UserRecord};
 
 #[derive(Subcommand)]
@@ -29,24 +27,8 @@ pub enum User {
     },
 }
 
-#[derive(Subcommand)]
-pub enum Group {
-    /// All groups
-    List {
-        #[arg(long, value_enum, default_value_t = Output::Table)]
-        output: Output,
-    },
-    /// A group's members, with the source of each
-    Members {
-        /// The group's name or id
-        group: String,
-        #[arg(long, value_enum, default_value_t = Output::Table)]
-        output: Output,
-    },
-}
-
-pub async fn user(user: User, config: &Config, clock: &Clock) -> Result<Exit, CliError> {
-    let store = open(config, clock).await?;
+pub async fn run(user: User, config: &Config, clock: &Clock) -> Result<Exit, CliError> {
+    let store = open(config, clock, Access::ReadOnly).await?;
     match user {
         User::Show { user, output } => {
             let found = store.user_by_any_name(store.reader(), &user).await?;
@@ -66,26 +48,6 @@ pub async fn user(user: User, config: &Config, clock: &Clock) -> Result<Exit, Cl
         }
     }
     Ok(Exit::Done)
-}
-
-pub async fn group(group: Group, config: &Config, clock: &Clock) -> Result<Exit, CliError> {
-    let store = open(config, clock).await?;
-    match group {
-        Group::List { output } => list_groups(&store, output).await?,
-        Group::Members { group, output } => {
-            let found = store.group_by_any_name(&group).await?;
-            let found =
-                found.ok_or_else(|| CliError::usage("there is no such group", "entitled group list shows all"))?;
-            members(&store, found, output).await?;
-        }
-    }
-    Ok(Exit::Done)
-}
-
-async fn open(config: &Config, clock: &Clock) -> Result<Store, CliError> {
-    let store = daemon::open_existing_store(config, clock, Access::ReadOnly).await?;
-    daemon::require_schema(&store).await?;
-    Ok(store)
 }
 
 fn email(user: &UserRecord) -> String {
@@ -128,47 +90,4 @@ async fn show(store: &Store, user: &UserRecord, output: Output) -> Result<(), Cl
         }
     }
     Ok(())
-}
-
-async fn list_groups(store: &Store, output: Output) -> Result<(), CliError> {
-    let groups = store.groups().await?;
-    match output {
-        Output::Json => {
-            let group = |g: &crate::store::GroupRow| json!({"id": g.id, "name": g.name, "managed_by": g.managed_by, "members": g.members});
-            say!("{:#}", Value::from_iter(groups.iter().map(group)));
-        }
-        Output::Table => {
-            let managed_by =
-                |g: &crate::store::GroupRow| g.managed_by.as_ref().map(ToString::to_string).unwrap_or_default();
-            let rows = groups.iter().map(|g| [g.name.clone(), managed_by(g), g.members.to_string()]);
-            say!("{}", table(["group", "managed by", "members"], rows));
-        }
-    }
-    Ok(())
-}
-
-async fn members(store: &Store, group: entitled_model::GroupId, output: Output) -> Result<(), CliError> {
-    let members = store.memberships_of_group(store.reader(), group).await?;
-    let users: Vec<_> = members.iter().map(|member| member.user).collect();
-    let addresses = store.emails_of(store.reader(), &users).await?;
-    match output {
-        Output::Json => {
-            let member = |m: &crate::store::MembershipRow| json!({"user": m.user, "email": addresses.get(&m.user), "source": m.source, "added_at": written(m.added_at)});
-            say!("{:#}", Value::from_iter(members.iter().map(member)));
-        }
-        Output::Table => {
-            let who =
-                |m: &crate::store::MembershipRow| addresses.get(&m.user).cloned().unwrap_or_else(|| m.user.to_string());
-            let rows = members.iter().map(|m| [who(m), m.source.to_string(), written(m.added_at)]);
-            say!("{}", table(["user", "source", "added at"], rows));
-        }
-    }
-    Ok(())
-}
-
-fn table<const N: usize>(header: [&str; N], rows: impl Iterator<Item = [String; N]>) -> Table {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_header(header);
-    table.add_rows(rows);
-    table
 }

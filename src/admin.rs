@@ -1,0 +1,270 @@
+//! Administration: what people decide by hand. One unit of work a decision, with the event that tells it.
+//!
+//! May import: the store (its API), config's features, the model. Every decision is made under the lock of the log's head,
+//! so that two replicas can't both pass.
+//!
+//! Invariants: only rows of the source `admin` are written; what a source manages is left to it; the last active person in
+//! `Admin` stays.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use entitled_model::event::{Cause, Event, GroupCreated, GroupDeleted, GroupDescriptionChanged};
+use entitled_model::groups::Rename;
+use entitled_model::identity::InvalidName;
+use entitled_model::observation::SystemGroup;
+use entitled_model::plan::EVENT_PAIRS_MAX;
+use entitled_model::resource::ResourceType;
+use entitled_model::{GroupId, GroupName, SourceName, UserId};
+
+use crate::config::FeaturesConfig;
+use crate::store::{GroupRecord, Store, StoreError, Unit};
+
+/// The longest description of a group, in bytes.
+pub const DESCRIPTION_BYTES_MAX: usize = 4_096;
+
+/// Why a decision is not carried out. Each says what and where; none names a person.
+#[derive(Debug, thiserror::Error)]
+pub enum AdminError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Name(#[from] InvalidName),
+    #[error("the description is longer than {DESCRIPTION_BYTES_MAX} bytes, or holds control characters")]
+    Description,
+    #[error("there is no such group")]
+    NoGroup,
+    #[error("there is no such user")]
+    NoUser,
+    #[error("a group of this name is there already")]
+    NameTaken,
+    #[error("{0} is a system group: it can be neither renamed nor deleted")]
+    SystemGroup(&'static str),
+    #[error("the group is managed by source {0}: only that source changes its name and its members")]
+    SourceManaged(SourceName),
+    #[error("other sources hold memberships in the group: {}", list(.0))]
+    HeldByOthers(BTreeSet<SourceName>),
+    #[error("the user is in the group already, by an administrator")]
+    AlreadyMember,
+    #[error("no administrator has put the user into the group{}", held(.0))]
+    NotByAdmin(BTreeSet<SourceName>),
+    #[error("the last active person in Admin stays")]
+    LastAdministrator,
+    #[error("the feature {0} is switched off here")]
+    FeatureOff(&'static str),
+}
+
+fn list(sources: &BTreeSet<SourceName>) -> String {
+    sources.iter().map(SourceName::as_str).collect::<Vec<_>>().join(", ")
+}
+
+fn held(sources: &BTreeSet<SourceName>) -> String {
+    if sources.is_empty() { String::new() } else { format!("; they are in it by source {}", list(sources)) }
+}
+
+/// A change of a group; what is not named stays.
+#[derive(Debug, Clone, Default)]
+pub struct GroupChange {
+    pub name: Option<GroupName>,
+    /// An empty text takes the description away.
+    pub description: Option<String>,
+}
+
+/// Carries out an administrator's decisions.
+#[derive(Clone)]
+pub struct Admin {
+    pub store: Store,
+    pub features: Arc<FeaturesConfig>,
+    /// Who decides: `key:<name>`, or `operator` on the command line.
+    pub actor: String,
+    pub correlation_id: Option<String>,
+}
+
+impl Admin {
+    /// Makes a group; its members are put in by hand.
+    ///
+    /// # Errors
+    /// When the name is taken or the description unusable.
+    pub async fn create_group(&self, name: GroupName, description: Option<&str>) -> Result<GroupId, AdminError> {
+        let description = description.map(described).transpose()?.flatten();
+        let mut unit = self.store.begin().await?;
+        if !self.store.group_ids(unit.reader(), &[name.as_str()]).await?.is_empty() {
+            return Err(AdminError::NameTaken);
+        }
+        let group = GroupId(self.store.clock().new_id());
+        let created = GroupCreated {
+            group,
+            name: name.as_str().to_owned(),
+            managed_by: None,
+            external_id: None,
+            facet: None,
+            resource_id: None,
+            description,
+        };
+        self.record(&mut unit, vec![Event::GroupCreated(created)]).await?;
+        unit.commit().await?;
+        Ok(group)
+    }
+
+    /// Renames a group or describes it; what is the same already is no change.
+    ///
+    /// # Errors
+    /// When there is no such group, or it is not the administrators' to rename.
+    pub async fn change_group(&self, group: GroupId, change: &GroupChange) -> Result<GroupRecord, AdminError> {
+        let GroupChange { name, description } = change;
+        let description = description.as_deref().map(described).transpose()?;
+        let mut unit = self.store.begin().await?;
+        let before = self.group(&unit, group).await?;
+        let mut after = before.clone();
+        let mut events = Vec::new();
+        if let Some(name) = name.as_ref().filter(|name| name.as_str() != before.name) {
+            own(&before)?;
+            if !self.store.group_ids(unit.reader(), &[name.as_str()]).await?.is_empty() {
+                return Err(AdminError::NameTaken);
+            }
+            name.as_str().clone_into(&mut after.name);
+            events.push(Event::group_renamed(Rename { group, before: before.name.clone(), after: after.name.clone() }));
+        }
+        if let Some(description) = description.filter(|description| *description != before.description) {
+            let changed =
+                GroupDescriptionChanged { group, before: before.description.clone(), after: description.clone() };
+            events.push(Event::GroupDescriptionChanged(changed));
+            after.description = description;
+        }
+        self.record(&mut unit, events).await?;
+        unit.commit().await?;
+        Ok(after)
+    }
+
+    /// Deletes a group and its memberships.
+    ///
+    /// # Errors
+    /// When there is no such group, or a source or the system needs it.
+    pub async fn delete_group(&self, group: GroupId) -> Result<(), AdminError> {
+        let mut unit = self.store.begin().await?;
+        let before = self.group(&unit, group).await?;
+        own(&before)?;
+        self.access(&before)?;
+        let (admin, members) = (admin(), self.store.memberships_of_group(unit.reader(), group).await?);
+        let others: BTreeSet<SourceName> =
+            members.iter().map(|row| row.source.clone()).filter(|source| *source != admin).collect();
+        if !others.is_empty() {
+            return Err(AdminError::HeldByOthers(others));
+        }
+        let users: Vec<UserId> = members.iter().map(|row| row.user).collect();
+        let ended = users.chunks(EVENT_PAIRS_MAX);
+        let mut events: Vec<Event> =
+            ended.map(|users| Event::memberships_changed(group, &admin, Vec::new(), users.to_vec())).collect();
+        events.push(Event::GroupDeleted(GroupDeleted { group }));
+        self.record(&mut unit, events).await?;
+        unit.commit().await?;
+        Ok(())
+    }
+
+    /// Puts a user into a group by hand.
+    ///
+    /// # Errors
+    /// When there is no such group or user, a source manages the group, or the user is in it by hand already.
+    pub async fn add_member(&self, group: GroupId, user: UserId) -> Result<(), AdminError> {
+        let mut unit = self.store.begin().await?;
+        let known = self.group(&unit, group).await?;
+        self.access(&known)?;
+        managed(&known)?;
+        self.store.user_by_id(unit.reader(), user).await?.ok_or(AdminError::NoUser)?;
+        if self.supports(&unit, group, user).await?.contains(&admin()) {
+            return Err(AdminError::AlreadyMember);
+        }
+        self.record(&mut unit, vec![Event::memberships_changed(group, &admin(), vec![user], Vec::new())]).await?;
+        unit.commit().await?;
+        Ok(())
+    }
+
+    /// Takes a user out of a group into which an administrator has put them. Other sources' support stays.
+    ///
+    /// # Errors
+    /// When no administrator has, or it is the last active person in `Admin`.
+    pub async fn remove_member(&self, group: GroupId, user: UserId) -> Result<(), AdminError> {
+        let mut unit = self.store.begin().await?;
+        let known = self.group(&unit, group).await?;
+        self.access(&known)?;
+        let mut supports = self.supports(&unit, group, user).await?;
+        if !supports.remove(&admin()) {
+            managed(&known)?;
+            self.store.user_by_id(unit.reader(), user).await?.ok_or(AdminError::NoUser)?;
+            return Err(AdminError::NotByAdmin(supports));
+        }
+        if group == GroupId::ADMIN && supports.is_empty() && self.is_last_administrator(&unit, user).await? {
+            return Err(AdminError::LastAdministrator);
+        }
+        self.record(&mut unit, vec![Event::memberships_changed(group, &admin(), Vec::new(), vec![user])]).await?;
+        unit.commit().await?;
+        Ok(())
+    }
+
+    /// Whether resources of a type may be created by hand.
+    ///
+    /// # Errors
+    /// When the feature is off.
+    pub fn may_create(&self, kind: &ResourceType) -> Result<(), AdminError> {
+        self.feature(kind.create_feature)
+    }
+
+    /// Whether access to what the group is about may be given and taken by hand.
+    fn access(&self, group: &GroupRecord) -> Result<(), AdminError> {
+        let kind = group.resource_type.as_deref().and_then(ResourceType::of_path);
+        kind.map_or(Ok(()), |kind| self.feature(kind.access_feature))
+    }
+
+    fn feature(&self, feature: &'static str) -> Result<(), AdminError> {
+        if self.features.is_on(feature) { Ok(()) } else { Err(AdminError::FeatureOff(feature)) }
+    }
+
+    async fn group(&self, unit: &Unit, group: GroupId) -> Result<GroupRecord, AdminError> {
+        self.store.group_by_id(unit.reader(), group).await?.ok_or(AdminError::NoGroup)
+    }
+
+    /// The sources by which a user is in a group.
+    async fn supports(&self, unit: &Unit, group: GroupId, user: UserId) -> Result<BTreeSet<SourceName>, AdminError> {
+        let rows = self.store.memberships_of_user_in(unit.reader(), user, group).await?;
+        Ok(rows.into_iter().collect())
+    }
+
+    async fn is_last_administrator(&self, unit: &Unit, user: UserId) -> Result<bool, AdminError> {
+        let people = self.store.administrators(unit.reader()).await?;
+        Ok(people.iter().any(|(of, _)| *of == user) && people.iter().all(|(of, _)| *of == user))
+    }
+
+    async fn record(&self, unit: &mut Unit, events: Vec<Event>) -> Result<(), StoreError> {
+        let (actor, correlation_id) = (self.actor.clone(), self.correlation_id.clone());
+        let cause = Cause { actor, source: Some(admin()), correlation_id, ..Cause::default() };
+        let at = unit.at();
+        unit.record(&cause, at, events).await
+    }
+}
+
+/// The source under which administrators write.
+fn admin() -> SourceName {
+    SourceName::stored("admin".to_owned())
+}
+
+/// Whether a group is the administrators' to rename and delete.
+fn own(group: &GroupRecord) -> Result<(), AdminError> {
+    if let Some(system) = SystemGroup::ALL.into_iter().find(|system| system.id() == group.id) {
+        return Err(AdminError::SystemGroup(system.name()));
+    }
+    managed(group)
+}
+
+fn managed(group: &GroupRecord) -> Result<(), AdminError> {
+    group.managed_by.clone().map_or(Ok(()), |source| Err(AdminError::SourceManaged(source)))
+}
+
+/// A description as it is kept: none instead of a blank one.
+fn described(given: &str) -> Result<Option<String>, AdminError> {
+    let text = given.trim();
+    let odd = text.chars().any(|c| c.is_control() && c != '\n');
+    if text.len() > DESCRIPTION_BYTES_MAX || odd {
+        return Err(AdminError::Description);
+    }
+    Ok((!text.is_empty()).then(|| text.to_owned()))
+}

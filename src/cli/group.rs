@@ -1,0 +1,145 @@
+//! `entitled group`: groups and their members, and what an administrator does about them by hand.
+
+use std::sync::Arc;
+
+use clap::Subcommand;
+use entitled_model::instant::written;
+use entitled_model::{GroupId, GroupName, UserId};
+use serde_json::{Value, json};
+
+use super::say::{say, table};
+use super::{CliError, Exit, Output, open};
+use crate::admin::{Admin, AdminError};
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::store::{Access, Store};
+
+#[derive(Subcommand)]
+pub enum Group {
+    /// All groups
+    List {
+        #[arg(long, value_enum, default_value_t = Output::Table)]
+        output: Output,
+    },
+    /// A group's members, with the source of each
+    Members {
+        /// The group's name or id
+        group: String,
+        #[arg(long, value_enum, default_value_t = Output::Table)]
+        output: Output,
+    },
+    /// Make a group whose members are put in by hand
+    Create {
+        /// Unique
+        name: String,
+        /// What the group is for
+        #[arg(long)]
+        description: Option<String>,
+    },
+    /// Delete a group that was made by hand, with its memberships
+    Delete {
+        /// The group's name or id
+        group: String,
+    },
+    /// Put a user into a group by hand
+    AddMember {
+        /// The group's name or id
+        group: String,
+        /// An e-mail, a sub or a user id
+        #[arg(value_name = "U")]
+        user: String,
+    },
+    /// Take a user out of a group into which they were put by hand
+    RemoveMember {
+        /// The group's name or id
+        group: String,
+        /// An e-mail, a sub or a user id
+        #[arg(value_name = "U")]
+        user: String,
+    },
+}
+
+pub async fn run(group: Group, config: &Config, clock: &Clock) -> Result<Exit, CliError> {
+    match group {
+        Group::List { output } => list(&open(config, clock, Access::ReadOnly).await?, output).await?,
+        Group::Members { group, output } => {
+            let store = open(config, clock, Access::ReadOnly).await?;
+            members(&store, found(&store, &group).await?, output).await?;
+        }
+        Group::Create { name, description } => {
+            let admin = admin(config, clock).await?;
+            let name = GroupName::parse(&name).map_err(AdminError::from)?;
+            let group = admin.create_group(name, description.as_deref()).await?;
+            say!("{group}");
+        }
+        Group::Delete { group } => {
+            let admin = admin(config, clock).await?;
+            admin.delete_group(found(&admin.store, &group).await?).await?;
+        }
+        Group::AddMember { group, user } => {
+            let admin = admin(config, clock).await?;
+            let (group, user) = (found(&admin.store, &group).await?, user_of(&admin.store, &user).await?);
+            admin.add_member(group, user).await?;
+        }
+        Group::RemoveMember { group, user } => {
+            let admin = admin(config, clock).await?;
+            let (group, user) = (found(&admin.store, &group).await?, user_of(&admin.store, &user).await?);
+            admin.remove_member(group, user).await?;
+        }
+    }
+    Ok(Exit::Done)
+}
+
+/// The operator's hand, on the database itself.
+async fn admin(config: &Config, clock: &Clock) -> Result<Admin, CliError> {
+    let store = open(config, clock, Access::ReadWrite).await?;
+    let features = Arc::new(config.features.clone());
+    Ok(Admin { store, features, actor: "operator".to_owned(), correlation_id: None })
+}
+
+async fn found(store: &Store, name: &str) -> Result<GroupId, CliError> {
+    let found = store.group_by_any_name(name).await?;
+    found.ok_or_else(|| CliError::usage("there is no such group", "entitled group list shows all"))
+}
+
+async fn user_of(store: &Store, name: &str) -> Result<UserId, CliError> {
+    let found = store.user_by_any_name(store.reader(), name).await?;
+    let unknown = || CliError::usage("there is no such user", "entitled user list shows who is known");
+    found.map(|user| user.id).ok_or_else(unknown)
+}
+
+async fn list(store: &Store, output: Output) -> Result<(), CliError> {
+    let groups = store.groups().await?;
+    match output {
+        Output::Json => {
+            let group = |g: &crate::store::GroupRow| json!({"id": g.id, "name": g.name, "managed_by": g.managed_by, "members": g.members});
+            say!("{:#}", Value::from_iter(groups.iter().map(group)));
+        }
+        Output::Table => {
+            let managed_by =
+                |g: &crate::store::GroupRow| g.managed_by.as_ref().map(ToString::to_string).unwrap_or_default();
+            let rows = groups.iter().map(|g| [g.name.clone(), managed_by(g), g.members.to_string()]);
+            say!("{}", table(["group", "managed by", "members"], rows));
+        }
+    }
+    Ok(())
+}
+
+async fn members(store: &Store, group: GroupId, output: Output) -> Result<(), CliError> {
+    let members = store.memberships_of_group(store.reader(), group).await?;
+    let users: Vec<_> = members.iter().map(|member| member.user).collect();
+    let addresses = store.emails_of(store.reader(), &users).await?;
+    match output {
+        Output::Json => {
+            let member = |m: &crate::store::MembershipRow| json!({"user": m.user, "email": addresses.get(&m.user), "source": m.source, "added_at": written(m.added_at)});
+            say!("{:#}", Value::from_iter(members.iter().map(member)));
+        }
+        Output::Table => {
+            let who =
+                |m: &crate::store::MembershipRow| addresses.get(&m.user).cloned().unwrap_or_else(|| m.user.to_string());
+            let rows = members.iter().map(|m| [who(m), m.source.to_string(), written(m.added_at)]);
+            say!("{}", table(["user", "source", "added at"], rows));
+        }
+    }
+    Ok(())
+}

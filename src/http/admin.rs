@@ -1,0 +1,85 @@
+//! Administration over HTTP: groups, their members, resources made by hand. What is decided stands in `crate::admin`.
+
+pub(super) mod groups;
+pub(super) mod members;
+pub(super) mod resources;
+
+use axum::http::{HeaderMap, StatusCode};
+use entitled_model::GroupId;
+use serde::de::DeserializeOwned;
+use uuid::Uuid;
+
+use super::observe::RequestId;
+use super::{Problem, Service};
+use crate::admin::{Admin, AdminError};
+use crate::config::Scope;
+
+/// How many rows a page holds unless asked otherwise, and at most.
+const PAGE_ROWS: u64 = 100;
+const PAGE_ROWS_MAX: u64 = 1_000;
+
+/// An administrator's hand for a caller with the scope `admin`.
+fn admin(service: &Service, headers: &HeaderMap, RequestId(id): RequestId) -> Result<Admin, Problem> {
+    let caller = service.keys.authenticate(headers)?;
+    caller.require(&[Scope::Admin])?;
+    Ok(Admin {
+        store: service.store.clone(),
+        features: std::sync::Arc::clone(&service.features),
+        actor: format!("key:{}", caller.name()),
+        correlation_id: Some(id),
+    })
+}
+
+/// A caller who may look.
+fn reader(service: &Service, headers: &HeaderMap) -> Result<(), Problem> {
+    service.keys.authenticate(headers)?.require(&[Scope::Read, Scope::Admin])
+}
+
+fn refused(service: &Service, error: AdminError) -> Problem {
+    let status = match &error {
+        AdminError::Store(error) => return Problem::of_store(&service.reports, error),
+        AdminError::Name(_) | AdminError::Description => StatusCode::BAD_REQUEST,
+        AdminError::NoGroup | AdminError::NoUser | AdminError::NotByAdmin(_) => StatusCode::NOT_FOUND,
+        AdminError::NameTaken
+        | AdminError::SystemGroup(_)
+        | AdminError::SourceManaged(_)
+        | AdminError::HeldByOthers(_)
+        | AdminError::AlreadyMember
+        | AdminError::LastAdministrator => StatusCode::CONFLICT,
+        AdminError::FeatureOff(_) => StatusCode::FORBIDDEN,
+    };
+    let problem = Problem::new(status, error.to_string());
+    match error {
+        AdminError::Name(_) | AdminError::NameTaken => problem.field("name"),
+        AdminError::Description => problem.field("description"),
+        AdminError::NoUser => problem.field("user_id"),
+        AdminError::SourceManaged(_) => problem.code("source_managed"),
+        AdminError::FeatureOff(_) => problem.code("feature_off"),
+        AdminError::LastAdministrator => problem.code("last_administrator"),
+        _ => problem,
+    }
+}
+
+/// A JSON object of exactly these fields.
+fn object<T: DeserializeOwned>(body: &[u8], form: &str) -> Result<T, Problem> {
+    serde_json::from_slice(body).map_err(|error| {
+        // serde's text quotes what was given, which may be an address.
+        let place = format!("line {} column {}", error.line(), error.column());
+        Problem::new(StatusCode::BAD_REQUEST, format!("the body is not a JSON object of {form} ({place})"))
+    })
+}
+
+fn group_id(text: &str) -> Result<GroupId, Problem> {
+    let id = Uuid::parse_str(text).map_err(|_| Problem::new(StatusCode::NOT_FOUND, "there is no such group"))?;
+    Ok(GroupId(id))
+}
+
+/// How many rows a page is to hold.
+fn limit(asked: Option<u64>) -> Result<u64, Problem> {
+    let limit = asked.unwrap_or(PAGE_ROWS);
+    if (1..=PAGE_ROWS_MAX).contains(&limit) { Ok(limit) } else { Err(bad_limit()) }
+}
+
+fn bad_limit() -> Problem {
+    Problem::new(StatusCode::BAD_REQUEST, format!("limit must be a number from 1 to {PAGE_ROWS_MAX}")).field("limit")
+}

@@ -1,0 +1,226 @@
+//! Groups: listed, made, described, renamed, deleted.
+
+use axum::body::Bytes;
+use axum::extract::rejection::{BytesRejection, QueryRejection};
+use axum::extract::{Path, Query, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
+use entitled_model::GroupName;
+use entitled_model::instant::written;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::{admin, bad_limit, group_id, limit, object, reader, refused};
+use crate::admin::{AdminError, GroupChange};
+use crate::http::observe::RequestId;
+use crate::http::{Problem, Service, whole_body};
+use crate::store::GroupRecord;
+
+/// A group.
+#[derive(Serialize, ToSchema)]
+pub(in crate::http) struct AdminGroupView {
+    id: String,
+    name: String,
+    description: Option<String>,
+    /// The source that manages it; none when administrators do.
+    managed_by: Option<String>,
+    /// Set together: what the group's members have a permission on.
+    resource_type: Option<String>,
+    resource_id: Option<String>,
+    /// RFC 3339, UTC.
+    created_at: String,
+}
+
+/// A page of groups, by name.
+#[derive(Serialize, ToSchema)]
+pub(in crate::http) struct AdminGroupsView {
+    groups: Vec<AdminGroupView>,
+    /// What `after` is for the next page; none on the last.
+    next: Option<String>,
+}
+
+/// A group to make.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::http) struct NewGroupBody {
+    /// Unique; surrounding white space is dropped.
+    name: String,
+    description: Option<String>,
+}
+
+/// What changes; a field that is left out stays.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::http) struct GroupPatchBody {
+    name: Option<String>,
+    /// Empty: none.
+    description: Option<String>,
+}
+
+#[derive(Deserialize, IntoParams)]
+pub(in crate::http) struct GroupsQuery {
+    /// The name after which the page begins: `next` of the page before.
+    after: Option<String>,
+    /// How many groups at most, 1 to 1,000. Default: 100.
+    limit: Option<u64>,
+}
+
+fn view(group: GroupRecord) -> AdminGroupView {
+    let GroupRecord { id, name, description, managed_by, resource_type, resource_id, created_at } = group;
+    AdminGroupView {
+        id: id.to_string(),
+        name,
+        description,
+        managed_by: managed_by.map(|source| source.to_string()),
+        resource_type,
+        resource_id,
+        created_at: written(created_at),
+    }
+}
+
+/// Groups, by name.
+#[utoipa::path(
+    get, path = "/api/v1/admin/groups", tag = "administration", params(GroupsQuery), security(("bearer" = ["read", "admin"])),
+    responses(
+        (status = 200, body = AdminGroupsView),
+        (status = 400, description = "A parameter is malformed", body = Problem, content_type = "application/problem+json"),
+        (status = 401, description = "No valid credential", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "The credential lacks the scope", body = Problem, content_type = "application/problem+json"),
+        (status = 500, description = "A fault of entitled's own", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "The store does not answer", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub(in crate::http) async fn list(
+    State(service): State<Service>,
+    headers: HeaderMap,
+    query: Result<Query<GroupsQuery>, QueryRejection>,
+) -> Result<Json<AdminGroupsView>, Problem> {
+    reader(&service, &headers)?;
+    let Query(GroupsQuery { after, limit: asked }) = query.map_err(|_| bad_limit())?;
+    let (after, limit) = (after.unwrap_or_default(), limit(asked)?);
+    if after.contains('\0') {
+        return Err(Problem::new(StatusCode::BAD_REQUEST, "after must be free of NUL characters").field("after"));
+    }
+    let found = service.store.groups_after(&after, limit + 1).await;
+    let mut found = found.map_err(|error| refused(&service, error.into()))?;
+    let more = found.len() as u64 > limit;
+    found.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+    let next = found.last().filter(|_| more).map(|last| last.name.clone());
+    Ok(Json(AdminGroupsView { groups: found.into_iter().map(view).collect(), next }))
+}
+
+/// Makes a group; its members are put in by hand.
+#[utoipa::path(
+    post, path = "/api/v1/admin/groups", tag = "administration", request_body = NewGroupBody, security(("bearer" = ["admin"])),
+    responses(
+        (status = 201, description = "Made; `Location` names it", body = AdminGroupView),
+        (status = 400, description = "The body is malformed", body = Problem, content_type = "application/problem+json"),
+        (status = 401, description = "No valid credential", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "The credential lacks the scope", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "The name is taken", body = Problem, content_type = "application/problem+json"),
+        (status = 413, description = "The body is too large", body = Problem, content_type = "application/problem+json"),
+        (status = 500, description = "A fault of entitled's own", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "The store does not answer", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub(in crate::http) async fn create(
+    State(service): State<Service>,
+    Extension(id): Extension<RequestId>,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Response, Problem> {
+    let admin = admin(&service, &headers, id)?;
+    let NewGroupBody { name, description } = object(&whole_body(body)?, "name and description")?;
+    let made = async {
+        let group = admin.create_group(GroupName::parse(&name)?, description.as_deref()).await?;
+        admin.store.group_by_id(admin.store.reader(), group).await?.ok_or(AdminError::NoGroup)
+    };
+    let group = made.await.map_err(|error| refused(&service, error))?;
+    let place = HeaderValue::from_str(&format!("/api/v1/admin/groups/{}", group.id)).ok();
+    let mut response = (StatusCode::CREATED, Json(view(group))).into_response();
+    response.headers_mut().extend(place.map(|place| (header::LOCATION, place)));
+    Ok(response)
+}
+
+/// One group.
+#[utoipa::path(
+    get, path = "/api/v1/admin/groups/{id}", tag = "administration", params(("id" = String, Path, description = "The group's id")),
+    security(("bearer" = ["read", "admin"])),
+    responses(
+        (status = 200, body = AdminGroupView),
+        (status = 401, description = "No valid credential", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "The credential lacks the scope", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "No such group", body = Problem, content_type = "application/problem+json"),
+        (status = 500, description = "A fault of entitled's own", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "The store does not answer", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub(in crate::http) async fn show(
+    State(service): State<Service>,
+    Path(group): Path<String>,
+    headers: HeaderMap,
+) -> Result<Json<AdminGroupView>, Problem> {
+    reader(&service, &headers)?;
+    let found = service.store.group_by_id(service.store.reader(), group_id(&group)?).await;
+    let found = found.map_err(|error| refused(&service, error.into()))?;
+    found.map(|group| Json(view(group))).ok_or_else(|| refused(&service, AdminError::NoGroup))
+}
+
+/// Renames a group, or describes it.
+#[utoipa::path(
+    patch, path = "/api/v1/admin/groups/{id}", tag = "administration", request_body = GroupPatchBody,
+    params(("id" = String, Path, description = "The group's id")), security(("bearer" = ["admin"])),
+    responses(
+        (status = 200, body = AdminGroupView),
+        (status = 400, description = "The body is malformed", body = Problem, content_type = "application/problem+json"),
+        (status = 401, description = "No valid credential", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "The credential lacks the scope", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "No such group", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "The name is taken, or not the administrators' to change", body = Problem, content_type = "application/problem+json"),
+        (status = 413, description = "The body is too large", body = Problem, content_type = "application/problem+json"),
+        (status = 500, description = "A fault of entitled's own", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "The store does not answer", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub(in crate::http) async fn change(
+    State(service): State<Service>,
+    Extension(id): Extension<RequestId>,
+    Path(group): Path<String>,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Json<AdminGroupView>, Problem> {
+    let admin = admin(&service, &headers, id)?;
+    let group = group_id(&group)?;
+    let GroupPatchBody { name, description } = object(&whole_body(body)?, "name and description")?;
+    let changed = async {
+        let name = name.as_deref().map(GroupName::parse).transpose()?;
+        admin.change_group(group, &GroupChange { name, description }).await
+    };
+    changed.await.map(|group| Json(view(group))).map_err(|error| refused(&service, error))
+}
+
+/// Deletes a group with its memberships.
+#[utoipa::path(
+    delete, path = "/api/v1/admin/groups/{id}", tag = "administration", params(("id" = String, Path, description = "The group's id")),
+    security(("bearer" = ["admin"])),
+    responses(
+        (status = 204, description = "Gone, with its memberships"),
+        (status = 401, description = "No valid credential", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "The credential lacks the scope, or the feature is off", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "No such group", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "A source or the system needs it", body = Problem, content_type = "application/problem+json"),
+        (status = 500, description = "A fault of entitled's own", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "The store does not answer", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub(in crate::http) async fn delete(
+    State(service): State<Service>,
+    Extension(id): Extension<RequestId>,
+    Path(group): Path<String>,
+    headers: HeaderMap,
+) -> Result<StatusCode, Problem> {
+    let admin = admin(&service, &headers, id)?;
+    let deleted = admin.delete_group(group_id(&group)?).await;
+    deleted.map(|()| StatusCode::NO_CONTENT).map_err(|error| refused(&service, error))
+}
