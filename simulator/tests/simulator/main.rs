@@ -4,6 +4,7 @@ mod captures;
 mod control;
 mod directory;
 mod faults;
+mod peer;
 mod recorder;
 mod sample;
 mod stage;
