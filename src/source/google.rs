@@ -24,7 +24,7 @@ use entitled_model::Failure;
 use entitled_model::observation::{Census, UserAnswer};
 
 use super::client::Client;
-use super::{GroupSource, Person, Progress, Urgency};
+use super::{GroupSource, Person, Progress, Right, Urgency};
 use crate::clock::Clock;
 use crate::config::{GoogleWorkspaceConfig, Nested};
 use directory::Directory;
@@ -68,5 +68,9 @@ impl GroupSource for GoogleWorkspace {
 
     async fn census(&self, progress: &dyn Progress) -> Result<Census, Failure> {
         census::take(self, progress).await
+    }
+
+    async fn rights(&self) -> Vec<Right> {
+        self.directory.rights().await
     }
 }

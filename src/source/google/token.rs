@@ -18,10 +18,13 @@ use crate::config::GoogleWorkspaceConfig;
 use crate::source::client::{Call, Content, Credential, Reply, Transport};
 
 /// What the deployment must delegate to the service account.
-pub const SCOPES: [&str; 2] = [
-    "https://www.googleapis.com/auth/admin.directory.group.readonly",
-    "https://www.googleapis.com/auth/admin.directory.user.readonly",
-];
+pub const SCOPES: [&str; 2] = [GROUPS_SCOPE, USERS_SCOPE];
+
+/// Opens groups and their members.
+pub const GROUPS_SCOPE: &str = "https://www.googleapis.com/auth/admin.directory.group.readonly";
+
+/// Opens users.
+pub const USERS_SCOPE: &str = "https://www.googleapis.com/auth/admin.directory.user.readonly";
 
 /// A token is not used in the last part of its life: this long, or half of a shorter one.
 const MARGIN: Duration = Duration::from_secs(60);
@@ -78,7 +81,7 @@ impl Credential for Tokens {
         {
             return Err(failure.clone());
         }
-        let fetched = self.fetch().await;
+        let fetched = self.fetch(&SCOPES.join(" ")).await;
         self.fetches.fetch_add(1, Ordering::Release);
         held.failure = fetched.as_ref().err().cloned();
         let token = fetched?;
@@ -116,8 +119,16 @@ impl Tokens {
         }
     }
 
-    async fn fetch(&self) -> Result<Token, Failure> {
-        let assertion = self.assertion().await?;
+    /// A token for one scope alone, not kept: one scope too many refuses the whole token, so only this tells which.
+    ///
+    /// # Errors
+    /// `unauthorized` when that scope is not delegated, or nothing is.
+    pub async fn header_for(&self, scope: &str) -> Result<HeaderValue, Failure> {
+        Ok(self.fetch(scope).await?.header)
+    }
+
+    async fn fetch(&self, scope: &str) -> Result<Token, Failure> {
+        let assertion = self.assertion(scope).await?;
         let fields = vec![("grant_type", GRANT_TYPE.to_owned()), ("assertion", assertion)];
         let call = Call::post(self.token_uri.clone(), Content::Form(fields));
         // Its life counts from before it was asked for.
@@ -129,12 +140,12 @@ impl Tokens {
         Ok(Token { header: bearer(&access_token)?, usable_until })
     }
 
-    async fn assertion(&self) -> Result<String, Failure> {
+    async fn assertion(&self, scope: &str) -> Result<String, Failure> {
         let issued_at = self.clock.now().timestamp();
         let claims = Claims {
             iss: self.signer.service_account(),
             sub: &self.subject,
-            scope: &SCOPES.join(" "),
+            scope,
             aud: self.token_uri.as_str(),
             iat: issued_at,
             exp: issued_at + ASSERTION_SECONDS,
