@@ -20,6 +20,8 @@ mod crash;
 mod damage;
 #[path = "sync/directory.rs"]
 mod directory;
+#[path = "sync/doctor.rs"]
+mod doctor;
 #[path = "sync/dry_run.rs"]
 mod dry_run;
 #[path = "sync/faults.rs"]
