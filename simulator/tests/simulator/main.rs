@@ -3,6 +3,9 @@
 mod captures;
 mod control;
 mod directory;
+mod discovery;
+#[path = "../support/discovery.rs"]
+mod discovery_document;
 mod faults;
 mod peer;
 mod recorder;
