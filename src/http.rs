@@ -5,6 +5,8 @@
 #![expect(clippy::result_large_err, reason = "a problem is made once, where its request ends")]
 
 mod auth;
+#[cfg(any(test, feature = "fuzzing"))]
+mod decoders;
 mod health;
 mod hint;
 mod login;
@@ -30,6 +32,8 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 pub use auth::Keys;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use decoders::DECODERS;
 pub use problem::Problem;
 pub use server::serve;
 

@@ -10,6 +10,8 @@
 
 mod answer;
 mod client;
+#[cfg(any(test, feature = "fuzzing"))]
+mod decoders;
 mod deploycenter;
 mod google;
 mod health;
@@ -28,6 +30,8 @@ use entitled_model::{EmailAddress, Failure, MapRule, SourceName, Subject, UserId
 
 use crate::config::CommonSource;
 
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use decoders::DECODERS;
 pub use health::{Health, HealthReading, Limit};
 pub use registry::{Registry, RegistryError};
 

@@ -29,7 +29,11 @@ use crate::config::CommonSource;
 use crate::source::Urgency;
 
 pub(super) use gate::Gate;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(super) use heard::Heard;
 pub(super) use reply::Reply;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(super) use reply::{PAUSE_MAX, http_date, retry_after};
 pub(super) use transport::{Call, Content, Transport};
 
 use gate::{About, Permit};

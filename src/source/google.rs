@@ -8,6 +8,8 @@
 //! config and the model.
 
 mod census;
+#[cfg(any(test, feature = "fuzzing"))]
+mod decoders;
 mod directory;
 mod lookup;
 mod scope;
@@ -27,6 +29,8 @@ use super::client::Client;
 use super::{GroupSource, Person, Progress, Right, Urgency};
 use crate::clock::Clock;
 use crate::config::{GoogleWorkspaceConfig, Nested};
+#[cfg(any(test, feature = "fuzzing"))]
+pub(super) use decoders::DECODERS;
 use directory::Directory;
 use scope::Scope;
 use signer::Signer;

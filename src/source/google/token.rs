@@ -29,6 +29,9 @@ pub const USERS_SCOPE: &str = "https://www.googleapis.com/auth/admin.directory.u
 /// A token is not used in the last part of its life: this long, or half of a shorter one.
 const MARGIN: Duration = Duration::from_secs(60);
 
+/// The longest life of a token that is believed: Google's longest.
+pub const LIFE_MAX: Duration = Duration::from_secs(12 * 3600);
+
 /// How long an assertion is valid, the most Google allows.
 const ASSERTION_SECONDS: i64 = 3600;
 
@@ -54,7 +57,7 @@ struct Held {
     failure: Option<Failure>,
 }
 
-struct Token {
+pub struct Token {
     header: HeaderValue,
     /// On the monotonic clock.
     usable_until: Duration,
@@ -134,10 +137,7 @@ impl Tokens {
         // Its life counts from before it was asked for.
         let asked_at = self.clock.monotonic();
         let reply = self.transport.fetch_once(&call).await.map_err(|failure| at("the token endpoint", failure))?;
-        let Granted { access_token, expires_in } = self.granted(&reply)?;
-        let life = Duration::from_secs(expires_in);
-        let usable_until = asked_at + life.saturating_sub(MARGIN.min(life / 2));
-        Ok(Token { header: bearer(&access_token)?, usable_until })
+        self.granted(&reply, asked_at)
     }
 
     async fn assertion(&self, scope: &str) -> Result<String, Failure> {
@@ -154,7 +154,7 @@ impl Tokens {
     }
 
     /// The token endpoint says 400 or 401 when it doesn't believe the assertion (RFC 6749, 5.2).
-    fn granted(&self, reply: &Reply) -> Result<Granted, Failure> {
+    fn granted(&self, reply: &Reply, asked_at: Duration) -> Result<Token, Failure> {
         let Self { source, .. } = self;
         match reply.status {
             StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED => {
@@ -165,7 +165,23 @@ impl Tokens {
                 );
                 Err(Failure::new(ErrorClass::Unauthorized, message))
             }
-            _ => reply.ok_json().map_err(|failure| at("the token endpoint", failure)),
+            _ => read(reply, asked_at).map_err(|failure| at("the token endpoint", failure)),
         }
     }
+}
+
+impl Token {
+    /// On the monotonic clock.
+    #[cfg(any(test, feature = "fuzzing"))]
+    pub fn usable_until(&self) -> Duration {
+        self.usable_until
+    }
+}
+
+/// The token of an answer to a question asked at `asked_at`.
+pub fn read(reply: &Reply, asked_at: Duration) -> Result<Token, Failure> {
+    let Granted { access_token, expires_in } = reply.ok_json()?;
+    let life = Duration::from_secs(expires_in).min(LIFE_MAX);
+    let usable_until = asked_at + life.saturating_sub(MARGIN.min(life / 2));
+    Ok(Token { header: bearer(&access_token)?, usable_until })
 }

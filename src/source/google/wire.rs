@@ -7,6 +7,7 @@ use reqwest::StatusCode;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Deserializer};
 
+use crate::json::{self, Object};
 use crate::source::client::Reply;
 
 /// Reasons under which a 403 is a rate limit.
@@ -33,7 +34,7 @@ pub trait Page: Kinded {
 pub struct GroupsPage {
     kind: Option<String>,
     error: Option<IgnoredAny>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "json::objects")]
     groups: Vec<Group>,
     next_page_token: Option<String>,
 }
@@ -43,7 +44,7 @@ pub struct GroupsPage {
 pub struct MembersPage {
     kind: Option<String>,
     error: Option<IgnoredAny>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "json::objects")]
     members: Vec<Member>,
     next_page_token: Option<String>,
 }
@@ -198,7 +199,7 @@ fn refusal(reply: &Reply, reason: Option<&str>, source: &str) -> Failure {
 struct GoogleError {
     #[serde(default)]
     message: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "json::objects")]
     errors: Vec<Detail>,
 }
 
@@ -211,9 +212,9 @@ impl GoogleError {
     fn of(reply: &Reply) -> Option<Self> {
         #[derive(Deserialize)]
         struct Body {
-            error: GoogleError,
+            error: Object<GoogleError>,
         }
-        reply.json().ok().map(|Body { error }| error)
+        reply.json().ok().map(|Body { error: Object(error) }| error)
     }
 
     fn reason(&self) -> Option<&str> {
