@@ -30,6 +30,8 @@ mod faults;
 mod guard;
 #[path = "sync/log.rs"]
 mod log;
+#[path = "sync/middle.rs"]
+mod middle;
 #[path = "sync/migration.rs"]
 mod migration;
 #[path = "sync/oddities.rs"]
