@@ -135,6 +135,7 @@ fn a_list_is_no_page_a_year_is_no_number_and_no_token_lives_for_ever() {
         ("google_groups", &br#"[null, null, [], null]"#[..]),
         ("google_members", br#"["admin#directory#members", null, [], null]"#),
         ("google_groups", br#"{"groups": [["1", "a@example.com", null]]}"#),
+        ("google_members", br#"{"members": [{"id": "1", "email": "a@example.com", "type": {"USER": null}}]}"#),
         ("google_refusal", b"\x04{\"error\": [\"gone\", [[\"notFound\"]]]}"),
         ("google_token", br#"{"access_token": "t", "expires_in": 18446744073709551615}"#),
         ("headers", b"Fri, 31 Dec 262142 23:59:59 GMT\nFri, 31 Dec 262142 23:59:59 GMT\n1"),
@@ -146,7 +147,7 @@ fn a_list_is_no_page_a_year_is_no_number_and_no_token_lives_for_ever() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 4_000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn bytes_break_no_promise(name in any_decoder(), bytes in vec(any::<u8>(), 0..200)) {

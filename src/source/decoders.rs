@@ -12,9 +12,19 @@ use crate::decoders::{Decoder, json};
 
 const MAPPED: &str = "can_admin_maildomains";
 
-pub const DECODERS: [Decoder; 7] = {
-    let [groups, members, refusal, token] = google::DECODERS;
-    [groups, members, refusal, token, ("deploycenter", entitlements), ("local_file", local_file), ("headers", headers)]
+pub const DECODERS: [Decoder; 9] = {
+    let [groups, members, group, refusal, token, signed] = google::DECODERS;
+    [
+        groups,
+        members,
+        group,
+        refusal,
+        token,
+        signed,
+        ("deploycenter", entitlements),
+        ("local_file", local_file),
+        ("headers", headers),
+    ]
 };
 
 fn rules() -> Vec<MapRule> {

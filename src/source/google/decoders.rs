@@ -5,16 +5,19 @@ use std::time::Duration;
 use reqwest::StatusCode;
 use serde_json::Value;
 
+use super::signer::{InstanceToken, Signed};
 use super::token;
-use super::wire::{self, Answered, Group, GroupsPage, Kinded, Member, MembersPage, Page};
+use super::wire::{self, Answered, Group, GroupCount, GroupsPage, Kinded, Member, MembersPage, Page};
 use crate::decoders::{Decoder, json};
 use crate::source::client::Reply;
 
-pub const DECODERS: [Decoder; 4] = [
+pub const DECODERS: [Decoder; 6] = [
     ("google_groups", |bytes| page::<GroupsPage>(bytes, "groups")),
     ("google_members", |bytes| page::<MembersPage>(bytes, "members")),
+    ("google_group", group),
     ("google_refusal", refusal),
     ("google_token", granted),
+    ("google_signed", signed),
 ];
 
 /// What an entry says, to be compared with the JSON that it was read from.
@@ -58,6 +61,15 @@ where
     assert_eq!(next.as_deref(), stated.get("nextPageToken").and_then(Value::as_str), "the end of the list was misread");
 }
 
+/// A number of members is the one that is stated, as Google's text or as a number.
+fn group(bytes: &[u8]) {
+    let Ok(Answered::With(group)) = wire::read::<GroupCount>(&Reply::of(StatusCode::OK, bytes), "g") else { return };
+    let Some(json) = json(bytes) else { return };
+    let stated = &json.as_object().expect("a group is an object").get("directMembersCount");
+    let text = stated.map(|stated| stated.as_str().map_or_else(|| stated.to_string(), str::to_owned));
+    assert_eq!(group.direct_members_count, text.map(|text| text.parse().expect("a count")));
+}
+
 /// The first byte chooses the status. Only Google's own words about the very key are an absence.
 fn refusal(bytes: &[u8]) {
     const STATUSES: [u16; 10] = [301, 400, 401, 403, 404, 404, 412, 412, 429, 503];
@@ -83,4 +95,14 @@ fn granted(bytes: &[u8]) {
     assert!(token.usable_until() >= asked_at && token.usable_until() <= asked_at + token::LIFE_MAX);
     assert!(token.usable_until() - asked_at <= Duration::from_secs(json["expires_in"].as_u64().expect("a number")));
     assert!(json["access_token"].is_string());
+}
+
+/// What the two answers of keyless delegation hand on is a text that they hold.
+fn signed(bytes: &[u8]) {
+    let reply = Reply::of(StatusCode::OK, bytes);
+    let signed = reply.ok_json::<Signed>().map(|answer| ("signedJwt", answer.signed_jwt));
+    let token = reply.ok_json::<InstanceToken>().map(|answer| ("access_token", answer.access_token));
+    for (key, text) in signed.into_iter().chain(token) {
+        assert!(json(bytes).is_none_or(|json| json.is_object() && json[key] == text.as_str()), "{key}");
+    }
 }

@@ -77,14 +77,24 @@ pub struct Member {
     pub kind: MemberKind,
 }
 
+/// Read from a text alone: serde takes `{"USER": null}` for a variant too.
 #[derive(Deserialize, Clone, Copy, PartialEq, Eq)]
-#[serde(rename_all = "UPPERCASE")]
+#[serde(from = "String")]
 pub enum MemberKind {
     User,
     Group,
     /// Everybody of a customer, people of other organisations, and what is yet to come.
-    #[serde(other)]
     Other,
+}
+
+impl From<String> for MemberKind {
+    fn from(word: String) -> Self {
+        match word.as_str() {
+            "USER" => Self::User,
+            "GROUP" => Self::Group,
+            _ => Self::Other,
+        }
+    }
 }
 
 impl Kinded for GroupsPage {
