@@ -90,7 +90,7 @@ enum Command {
     #[command(subcommand)]
     Config(settings::Settings),
     /// Check the store, its schema, and every source's reachability and credentials
-    Doctor,
+    Doctor(doctor::Options),
     /// Ask the running daemon whether it is ready: for container health checks
     #[command(hide = true)]
     Healthcheck,
@@ -148,7 +148,7 @@ async fn run(cli: Cli) -> Result<Exit, CliError> {
                 Command::Verify => proof::verify(&config, &clock).await,
                 Command::Rebuild => proof::rebuild(&config, &clock).await,
                 Command::Healthcheck => health::run(&config).await,
-                Command::Doctor => doctor::run(&config, &clock).await,
+                Command::Doctor(options) => doctor::run(options, &config, &clock).await,
                 Command::Simulate(_) | Command::Demo(_) | Command::Config(_) => Ok(Exit::Done),
             }
         }

@@ -6,6 +6,8 @@
 
 mod admin;
 mod auth;
+#[cfg(any(test, feature = "fuzzing"))]
+mod decoders;
 mod health;
 mod hint;
 mod login;
@@ -31,6 +33,8 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 pub use auth::Keys;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use decoders::DECODERS;
 pub use problem::Problem;
 pub use server::serve;
 

@@ -5,8 +5,12 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod daemon;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod decoders;
 pub mod hints;
 pub mod http;
+mod json;
 pub mod login;
 pub mod metrics;
 pub mod provision;

@@ -10,6 +10,8 @@
 
 mod answer;
 mod client;
+#[cfg(any(test, feature = "fuzzing"))]
+mod decoders;
 mod deploycenter;
 mod google;
 mod health;
@@ -30,7 +32,9 @@ use entitled_model::{EmailAddress, Failure, MapRule, SourceName, Subject, UserId
 
 use crate::config::CommonSource;
 
-pub use health::{Health, HealthReading};
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use decoders::DECODERS;
+pub use health::{Health, HealthReading, Limit};
 pub use registry::{Registry, RegistryError};
 
 /// A person as a source is asked about them.
@@ -105,6 +109,20 @@ pub trait GroupSource: Send + Sync {
     /// A classified failure when the list of groups could not be read to its end, or most groups could not be read. A
     /// single group that could not be read is marked in the census instead.
     async fn census(&self, progress: &dyn Progress) -> Result<Census, Failure>;
+
+    /// Tries each right that the credential needs, for whoever looks for the missing one. Without such rights: nothing.
+    async fn rights(&self) -> Vec<Right> {
+        Vec::new()
+    }
+}
+
+/// A right that a credential needs, and whether it has it.
+pub struct Right {
+    /// What it opens: `groups`, `members`, `users`.
+    pub opens: &'static str,
+    pub tried: Result<(), Failure>,
+    /// What an operator does about a right that is missing; `None` when it failed for another reason.
+    pub remedy: Option<String>,
 }
 
 /// Is told how far a long reading is.

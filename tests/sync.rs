@@ -22,6 +22,8 @@ mod crash;
 mod damage;
 #[path = "sync/directory.rs"]
 mod directory;
+#[path = "sync/doctor.rs"]
+mod doctor;
 #[path = "sync/dry_run.rs"]
 mod dry_run;
 #[path = "sync/faults.rs"]
@@ -30,6 +32,8 @@ mod faults;
 mod guard;
 #[path = "sync/log.rs"]
 mod log;
+#[path = "sync/middle.rs"]
+mod middle;
 #[path = "sync/migration.rs"]
 mod migration;
 #[path = "sync/oddities.rs"]

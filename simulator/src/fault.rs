@@ -155,6 +155,13 @@ pub enum Fault {
         /// The value.
         value: Value,
     },
+    /// Sets a header of the answer, `Date` too; one that can't be a header is left alone.
+    SetHeader {
+        /// Its name.
+        name: String,
+        /// Its value.
+        value: String,
+    },
 }
 
 /// What a held answer says.
@@ -222,6 +229,11 @@ impl Fault {
     /// Sets a key to null.
     pub fn null_key(key: &str) -> Fault {
         Fault::NullKey { key: key.to_owned() }
+    }
+
+    /// Sets a header of the answer.
+    pub fn set_header(name: &str, value: &str) -> Fault {
+        Fault::SetHeader { name: name.to_owned(), value: value.to_owned() }
     }
 
     /// Replaces the value of a key.

@@ -69,7 +69,8 @@ fn granted(world: &World, form: &[(String, String)]) -> Result<Claims, Invalid> 
         None => return Err(Invalid::request("Missing required parameter: grant_type")),
     }
     let assertion = value("assertion").ok_or_else(|| Invalid::request("Missing required parameter: assertion"))?;
-    assertion::verify(assertion, &world.audiences, world.clock.unix_seconds())
+    let claims = assertion::verify(assertion, &world.audiences, world.clock.unix_seconds())?;
+    if world.tokens.delegates(&claims.scope) { Ok(claims) } else { Err(Invalid::client()) }
 }
 
 /// A form's pairs; a body that is none has none.
@@ -82,6 +83,8 @@ fn form_pairs(body: &Bytes) -> Vec<(String, String)> {
 impl IntoResponse for Invalid {
     fn into_response(self) -> Response {
         let body = json!({ "error": self.error, "error_description": self.description });
-        (StatusCode::BAD_REQUEST, Json(body)).into_response()
+        let status =
+            if self.error == "unauthorized_client" { StatusCode::UNAUTHORIZED } else { StatusCode::BAD_REQUEST };
+        (status, Json(body)).into_response()
     }
 }

@@ -13,6 +13,7 @@ use super::observe::RequestId;
 use super::{Problem, Service};
 use crate::admin::{Admin, AdminError};
 use crate::config::Scope;
+use crate::json::Object;
 
 /// How many rows a page holds unless asked otherwise, and at most.
 const PAGE_ROWS: u64 = 100;
@@ -62,7 +63,7 @@ fn refused(service: &Service, error: AdminError) -> Problem {
 
 /// A JSON object of exactly these fields.
 fn object<T: DeserializeOwned>(body: &[u8], form: &str) -> Result<T, Problem> {
-    serde_json::from_slice(body).map_err(|error| {
+    serde_json::from_slice(body).map(|Object(value)| value).map_err(|error| {
         // serde's text quotes what was given, which may be an address.
         let place = format!("line {} column {}", error.line(), error.column());
         Problem::new(StatusCode::BAD_REQUEST, format!("the body is not a JSON object of {form} ({place})"))

@@ -56,12 +56,7 @@ pub(super) async fn hint(
     if service.hints.is_empty() {
         return Err(Problem::new(StatusCode::NOT_FOUND, "no source of kind deploycenter is configured"));
     }
-    let body: Value = serde_json::from_slice(&whole_body(body)?).unwrap_or_default();
-    if !body.is_object() {
-        return Err(Problem::new(StatusCode::BAD_REQUEST, "the body is not a JSON object"));
-    }
-    let mut names = BTreeSet::new();
-    collect_names(&body, &mut names);
+    let names = read(&whole_body(body)?)?;
     let hinted = match names.len() {
         0 => Hinted::Everybody,
         named if named > USERS_NAMED_MAX => Hinted::Everybody,
@@ -77,6 +72,17 @@ pub(super) async fn hint(
     }
     let in_seconds = service.settle.as_secs_f64();
     Ok((StatusCode::ACCEPTED, Json(HintView { scheduled, in_seconds })))
+}
+
+/// The names of users that a body holds.
+pub(super) fn read(body: &[u8]) -> Result<BTreeSet<String>, Problem> {
+    let body: Value = serde_json::from_slice(body).unwrap_or_default();
+    if !body.is_object() {
+        return Err(Problem::new(StatusCode::BAD_REQUEST, "the body is not a JSON object"));
+    }
+    let mut names = BTreeSet::new();
+    collect_names(&body, &mut names);
+    Ok(names)
 }
 
 fn collect_names(body: &Value, names: &mut BTreeSet<String>) {

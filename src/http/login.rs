@@ -16,6 +16,7 @@ use utoipa::ToSchema;
 use super::observe::RequestId;
 use super::{Problem, Service, whole_body};
 use crate::config::Scope;
+use crate::json::Object;
 use crate::login::{Login, LoginAnswer, LoginError, SourcePart};
 
 /// The most claims one login may carry.
@@ -123,8 +124,8 @@ pub(super) async fn login(
     Ok(Json(view(answer)))
 }
 
-fn parse(body: &[u8]) -> Result<Login, Problem> {
-    let body: LoginBody = serde_json::from_slice(body).map_err(|error| {
+pub(super) fn parse(body: &[u8]) -> Result<Login, Problem> {
+    let Object(body): Object<LoginBody> = serde_json::from_slice(body).map_err(|error| {
         let status = match error.classify() {
             serde_json::error::Category::Data => StatusCode::UNPROCESSABLE_ENTITY,
             _ => StatusCode::BAD_REQUEST,

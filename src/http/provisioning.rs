@@ -93,7 +93,7 @@ pub(super) fn resource_type_of(path: &str) -> Result<&'static ResourceType, Prob
     ResourceType::of_path(path).ok_or_else(|| Problem::new(StatusCode::NOT_FOUND, "there is no such resource type"))
 }
 
-fn parse(kind: &ResourceType, body: &[u8]) -> Result<(Vec<String>, Attributes), Problem> {
+pub(super) fn parse(kind: &ResourceType, body: &[u8]) -> Result<(Vec<String>, Attributes), Problem> {
     let bad = |field, detail: String| Problem::new(StatusCode::BAD_REQUEST, detail).field(field);
     let body: Map<String, Value> = serde_json::from_slice(body).map_err(|error| {
         let place = format!("line {} column {}", error.line(), error.column());

@@ -6,6 +6,7 @@
 //! Invariant: every wait and every loop here has a limit; no failure names more of a question than its source's settings.
 
 mod gate;
+mod heard;
 mod jitter;
 mod pace;
 mod patience;
@@ -28,7 +29,11 @@ use crate::config::CommonSource;
 use crate::source::Urgency;
 
 pub(super) use gate::Gate;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(super) use heard::Heard;
 pub(super) use reply::Reply;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(super) use reply::{PAUSE_MAX, http_date, retry_after};
 pub(super) use transport::{Call, Content, Transport};
 
 use gate::{About, Permit};
@@ -69,10 +74,12 @@ impl Client {
     /// # Errors
     /// When the TLS provider can't be set up.
     pub fn new(name: &str, settings: &CommonSource, clock: Clock) -> Result<Self, reqwest::Error> {
+        let transport = Transport::new(settings.timeout, settings.body_bytes_max, clock.clone())?;
+        let gate = Gate::hearing(clock.clone(), transport.heard());
         Ok(Self {
             name: name.to_owned(),
-            transport: Arc::new(Transport::new(settings.timeout, settings.body_bytes_max, clock.clone())?),
-            gate: Arc::new(Gate::new(clock.clone())),
+            transport: Arc::new(transport),
+            gate: Arc::new(gate),
             pace: Pace::new(settings.rate, clock.clone()),
             settings: settings.clone(),
             clock,

@@ -125,11 +125,7 @@ impl DeployCenter {
         if reply.status != StatusCode::OK {
             return Err(self.refusal(reply));
         }
-        let mut answer: Map<String, Value> = reply.json()?;
-        match answer.remove("entitlements") {
-            Some(Value::Object(stated)) => Ok(stated.into_iter().collect()),
-            _ => Err(Failure::new(ErrorClass::Malformed, "the answer has no object `entitlements`")),
-        }
+        stated(reply)
     }
 
     /// Names the setting that an operator would have to look at.
@@ -160,6 +156,15 @@ impl DeployCenter {
             QueryMethod::Get => Method::GET,
             QueryMethod::Post => Method::POST,
         }
+    }
+}
+
+/// What an answer states.
+pub(super) fn stated(reply: &Reply) -> Result<BTreeMap<String, Value>, Failure> {
+    let mut answer: Map<String, Value> = reply.json()?;
+    match answer.remove("entitlements") {
+        Some(Value::Object(stated)) => Ok(stated.into_iter().collect()),
+        _ => Err(Failure::new(ErrorClass::Malformed, "the answer has no object `entitlements`")),
     }
 }
 

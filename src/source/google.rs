@@ -8,6 +8,8 @@
 //! config and the model.
 
 mod census;
+#[cfg(any(test, feature = "fuzzing"))]
+mod decoders;
 mod directory;
 mod lookup;
 mod scope;
@@ -25,9 +27,11 @@ use entitled_model::Failure;
 use entitled_model::observation::{Census, UserAnswer};
 
 use super::client::Client;
-use super::{GroupSource, Person, Progress, Urgency};
+use super::{GroupSource, Person, Progress, Right, Urgency};
 use crate::clock::Clock;
 use crate::config::{self, GoogleWorkspaceConfig, Nested};
+#[cfg(any(test, feature = "fuzzing"))]
+pub(super) use decoders::DECODERS;
 use directory::Directory;
 use scope::Scope;
 use signer::Signer;
@@ -81,5 +85,9 @@ impl GroupSource for GoogleWorkspace {
 
     async fn census(&self, progress: &dyn Progress) -> Result<Census, Failure> {
         census::take(self, progress).await
+    }
+
+    async fn rights(&self) -> Vec<Right> {
+        self.directory.rights().await
     }
 }

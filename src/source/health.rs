@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use chrono::TimeDelta;
 use entitled_model::{ErrorClass, Instant};
 
 use super::client::Gate;
@@ -24,6 +25,19 @@ pub struct HealthReading {
     pub last_error: Option<ErrorClass>,
     /// When the source last answered usably in this process.
     pub last_success_at: Option<Instant>,
+    /// By how much the source's clock was ahead of ours at the last answer, at least; negative when behind.
+    pub clock_ahead: Option<TimeDelta>,
+    /// What the source said last about its own limit.
+    pub limit: Option<Limit>,
+}
+
+/// A source's own limit, as its answers tell it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limit {
+    /// Calls that may still be made.
+    pub left: u64,
+    /// Of how many.
+    pub of: Option<u64>,
 }
 
 impl Health {

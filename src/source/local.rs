@@ -108,6 +108,18 @@ fn unlisted() -> UserAnswer {
     }
 }
 
+/// What a file says of each person, shown with the entry that says it; entries that can't be read are left out.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(super) fn each_answer(bytes: &[u8], rules: &[MapRule], show: impl Fn(&BTreeMap<String, Value>, UserAnswer)) {
+    let Ok(users) = read_users(bytes) else { return };
+    let local = Local::new(None, rules.to_vec());
+    for entry in users.values() {
+        if let Ok(answer) = local.listed(entry) {
+            show(entry, answer);
+        }
+    }
+}
+
 async fn read_bounded(file: &Path) -> std::io::Result<Vec<u8>> {
     if tokio::fs::metadata(file).await?.len() > FILE_BYTES_MAX {
         return Err(std::io::Error::other(format!("larger than {FILE_BYTES_MAX} bytes")));

@@ -122,6 +122,17 @@ impl Store {
         Ok(users)
     }
 
+    /// Some active users, those that came last first.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn newest_users(&self, conn: &impl Reader, rows_max: u32) -> Result<Vec<UserRecord>, StoreError> {
+        let dialect = conn.dialect();
+        let sql = format!("{SELECT} WHERE u.status = 'active' ORDER BY u.id DESC LIMIT {rows_max}");
+        let rows = conn.query_all_raw(dialect.statement(sql, [])).await.doing("looking for some users")?;
+        rows.iter().map(record).collect()
+    }
+
     /// Every known address, folded, with its user.
     ///
     /// # Errors

@@ -72,6 +72,7 @@ on_both_stores! {
             (json!([]), None),
             (json!([{"email": "ann@example.org"}]), None),
             (json!("ann@example.org"), None),
+            (json!(["sub-ann", "ann@example.org", {}]), None),
             (json!(7), None),
             (json!({}), None),
             (json!({"email": null, "sub": null}), None),

@@ -1,4 +1,4 @@
-//! A failing source takes nothing away, and is named by the class of its failure.
+//! A failing source takes nothing away, and is named by the class of its failure. In the middle of a read: `middle.rs`.
 
 use crate::on_both_stores;
 use crate::stage::{deploycenter, expect, google, know_member, runs, tables};
@@ -10,7 +10,7 @@ const ANN: &str = "ann@commune-a.fr";
 const LASTING: [&str; 5] = ["event", "membership", "entitlement", "user_account", "observation"];
 
 /// What goes wrong, and the class it must get.
-fn faults() -> Vec<(Fault, &'static str)> {
+pub fn faults() -> Vec<(Fault, &'static str)> {
     let mut faults = vec![
         (Fault::Reset, "connect"),
         (Fault::Close, "connect"),
@@ -151,7 +151,8 @@ on_both_stores! {
             (groups(), Fault::RepeatToken, "incomplete"),
             (groups(), Fault::EndlessPages, "incomplete"),
         ] {
-            for scope in of_m000 {
+            // Page 2 of all groups is in `middle.rs`.
+            for scope in of_m000.into_iter().skip(usize::from(target.page.is_some())) {
                 world.org().fault(target.clone(), fault.clone());
                 let ended = google(&world, scope).await;
                 failed(&world, &ended, "google_sync", class, &format!("{scope:?} {fault:?}")).await;

@@ -100,6 +100,7 @@ async fn reshaped(made: Response, faults: &[Fault], call: &Call, now: i64) -> Re
     let mut body = to_bytes(body, ANSWER_BYTES_MAX).await.unwrap_or_default();
     for fault in faults {
         body = reshape::body(fault, body, call, now);
+        reshape::headers(fault, &mut parts.headers);
     }
     parts.headers.remove(header::CONTENT_LENGTH);
     let truncate = faults.contains(&Fault::Truncate);

@@ -66,7 +66,8 @@ impl Fault {
             | Fault::EndlessPages
             | Fault::OmitKey { .. }
             | Fault::NullKey { .. }
-            | Fault::ReplaceKey { .. } => Effect::Reshape,
+            | Fault::ReplaceKey { .. }
+            | Fault::SetHeader { .. } => Effect::Reshape,
         }
     }
 }

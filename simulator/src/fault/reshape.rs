@@ -1,7 +1,8 @@
 //! Changes a JSON answer: keys left out, nulls, wrong types, short lists, page tokens that lead nowhere. An answer that
-//! is not a JSON object passes as it is.
+//! is not a JSON object passes as it is. Headers are changed here too.
 
 use axum::body::Bytes;
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Map, Value, json};
 
 use super::Fault;
@@ -26,6 +27,13 @@ pub(super) fn body(fault: &Fault, body: Bytes, call: &Call, now: i64) -> Bytes {
         _ => return body,
     }
     serde_json::to_vec(&answer).map_or(body, Bytes::from)
+}
+
+pub(super) fn headers(fault: &Fault, headers: &mut HeaderMap) {
+    let Fault::SetHeader { name, value } = fault else { return };
+    if let (Ok(name), Ok(value)) = (name.parse::<HeaderName>(), HeaderValue::from_str(value)) {
+        headers.insert(name, value);
+    }
 }
 
 /// Runs on every object in which a key belongs: the top when it is there, else `entitlements`, else each row.

@@ -45,6 +45,13 @@ impl Handle {
         self
     }
 
+    /// Delegates these scopes to the service account and no others: a token that asks for more is refused with 401. At
+    /// first all are.
+    pub fn delegate_scopes(&self, scopes: &[&str]) -> &Handle {
+        self.0.tokens.delegate(scopes.iter().map(|scope| (*scope).to_owned()).collect());
+        self
+    }
+
     /// Sets the lifetime of access tokens issued from now on.
     pub fn set_token_lifetime(&self, lifetime: Duration) -> &Handle {
         self.0.tokens.set_lifetime(lifetime);

@@ -41,6 +41,13 @@ impl Invalid {
         Invalid { error: "unsupported_grant_type", description: format!("Invalid grant_type: {grant_type}") }
     }
 
+    /// What Google says when one of the scopes asked for is not delegated, whatever the others are.
+    pub(super) fn client() -> Invalid {
+        let description = "Client is unauthorized to retrieve access tokens using this method, or client not authorized \
+                           for any of the scopes requested.";
+        Invalid { error: "unauthorized_client", description: description.to_owned() }
+    }
+
     fn grant(description: impl Into<String>) -> Invalid {
         Invalid { error: "invalid_grant", description: description.into() }
     }

@@ -18,6 +18,8 @@ struct Circulation {
     live: VecDeque<Issued>,
     issued_count: u64,
     lifetime_seconds: i64,
+    /// The scopes that an administrator delegated to the service account; `None` stands for all.
+    delegated: Option<Vec<String>>,
 }
 
 /// A token that was handed out.
@@ -38,7 +40,8 @@ pub(super) struct TokenAnswer {
 
 impl Tokens {
     pub(crate) fn new(lifetime: Duration) -> Tokens {
-        let tokens = Tokens(Mutex::new(Circulation { live: VecDeque::new(), issued_count: 0, lifetime_seconds: 0 }));
+        let circulation = Circulation { live: VecDeque::new(), issued_count: 0, lifetime_seconds: 0, delegated: None };
+        let tokens = Tokens(Mutex::new(circulation));
         tokens.set_lifetime(lifetime);
         tokens
     }
@@ -77,6 +80,18 @@ impl Tokens {
     /// Sets the lifetime of tokens issued from now on.
     pub(crate) fn set_lifetime(&self, lifetime: Duration) {
         self.circulation().lifetime_seconds = i64::try_from(lifetime.as_secs()).unwrap_or(i64::MAX);
+    }
+
+    /// Delegates these scopes, and no others.
+    pub(crate) fn delegate(&self, scopes: Vec<String>) {
+        self.circulation().delegated = Some(scopes);
+    }
+
+    /// Whether every scope of a list separated by spaces is delegated.
+    pub(super) fn delegates(&self, scope: &str) -> bool {
+        let circulation = self.circulation();
+        let delegated = circulation.delegated.as_ref();
+        delegated.is_none_or(|delegated| scope.split_whitespace().all(|scope| delegated.iter().any(|one| one == scope)))
     }
 
     fn circulation(&self) -> MutexGuard<'_, Circulation> {

@@ -176,6 +176,18 @@ async fn a_held_answer_says_what_was_true_at_its_arrival() {
 }
 
 #[tokio::test]
+async fn a_header_can_be_set_even_the_date() {
+    let stage = stage().await;
+    let date = "Sun, 06 Nov 1994 08:49:37 GMT";
+    stage.fault(deploycenter(), Fault::set_header("Date", date));
+    stage.fault(deploycenter(), Fault::set_header("X-RateLimit-Remaining", "7"));
+    let answer = stage.entitlements("ann@commune-a.fr", SIRET_A).send().await.expect("an answer");
+    let headers = ["date", "x-ratelimit-remaining"].map(|name| answer.headers().get_all(name).iter().count());
+    assert_eq!((headers, &answer.headers()["date"]), ([1, 1], &date.parse().expect("a header")));
+    assert!(answer.json::<Value>().await.expect("JSON")["entitlements"].is_object());
+}
+
+#[tokio::test]
 async fn a_delay_delays() {
     let stage = stage().await;
     stage.fault(deploycenter().times(1), Fault::delay(3_600_000));

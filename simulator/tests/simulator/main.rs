@@ -3,8 +3,12 @@
 mod captures;
 mod control;
 mod directory;
+mod discovery;
+#[path = "../support/discovery.rs"]
+mod discovery_document;
 mod faults;
 mod management;
+mod peer;
 mod recorder;
 mod sample;
 mod stage;

@@ -90,6 +90,20 @@ async fn a_scope_opens_only_its_resource() {
     }
 }
 
+/// One scope too many, and there is no token at all.
+#[tokio::test]
+async fn a_scope_that_is_not_delegated_refuses_the_whole_token() {
+    let stage = Stage::empty().await;
+    let groups = SCOPES.split_whitespace().next().expect("a scope");
+    stage.delegate_scopes(&[groups]);
+    let answer = stage.exchange(&stage.signed(&stage.claims())).await;
+    assert_eq!(answer.status(), 401);
+    assert_eq!(answer.json::<Value>().await.expect("JSON")["error"], "unauthorized_client");
+    let mut claims = stage.claims();
+    claims["scope"] = json!(groups);
+    assert_eq!(stage.exchange(&stage.signed(&claims)).await.status(), 200);
+}
+
 #[tokio::test]
 async fn keyless_delegation_ends_in_the_same_exchange() {
     let stage = Stage::empty().await;

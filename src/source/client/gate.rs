@@ -10,7 +10,7 @@
 #[cfg(test)]
 mod tests;
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use entitled_model::observation::Retry;
@@ -18,6 +18,7 @@ use entitled_model::{ErrorClass, Failure, Instant};
 use reqwest::StatusCode;
 use tokio::sync::Notify;
 
+use super::heard::Heard;
 use super::jitter;
 use crate::clock::Clock;
 use crate::source::HealthReading;
@@ -58,6 +59,7 @@ pub struct Gate {
     state: Mutex<State>,
     /// Tells those who wait for the first question.
     tried: Notify,
+    heard: Arc<Heard>,
 }
 
 struct State {
@@ -94,6 +96,11 @@ pub struct Permit<'g> {
 
 impl Gate {
     pub fn new(clock: Clock) -> Self {
+        Self::hearing(clock, Arc::default())
+    }
+
+    /// With what the source's answers say beside their bodies.
+    pub fn hearing(clock: Clock, heard: Arc<Heard>) -> Self {
         let state = State {
             phase: Phase::Untried,
             failures_in_a_row: 0,
@@ -101,7 +108,7 @@ impl Gate {
             paused_until: Duration::ZERO,
             last_success_at: None,
         };
-        Self { clock, state: Mutex::new(state), tried: Notify::new() }
+        Self { clock, state: Mutex::new(state), tried: Notify::new(), heard }
     }
 
     /// Lets a question through, perhaps after the first one has come back.
@@ -152,6 +159,8 @@ impl Gate {
             paused_until: on_the_wall(state.paused_until),
             last_error: state.last.as_ref().map(|failure| failure.class),
             last_success_at: state.last_success_at,
+            clock_ahead: self.heard.clock_ahead(),
+            limit: self.heard.limit(),
         }
     }
 

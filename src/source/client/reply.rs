@@ -1,13 +1,20 @@
 //! What came back, and what its status means.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use chrono::Datelike as _;
 use entitled_model::observation::Retry;
 use entitled_model::{ErrorClass, Failure, Instant};
 use reqwest::StatusCode;
 use reqwest::header::HeaderValue;
 use serde::de::DeserializeOwned;
 use serde_json::error::Category;
+
+use crate::json::Object;
+
+/// Years that are believed.
+const YEARS: RangeInclusive<i32> = 1970..=9999;
 
 /// The longest `Retry-After` that is believed.
 pub const PAUSE_MAX: Duration = Duration::from_secs(3600);
@@ -22,6 +29,12 @@ pub struct Reply {
 }
 
 impl Reply {
+    /// An answer without headers, made by hand.
+    #[cfg(any(test, feature = "fuzzing"))]
+    pub fn of(status: StatusCode, body: &[u8]) -> Self {
+        Self { status, retry_after: None, etag: None, body: body.to_vec() }
+    }
+
     /// The value of a 200.
     ///
     /// # Errors
@@ -30,12 +43,16 @@ impl Reply {
         if self.status == StatusCode::OK { self.json() } else { Err(self.refusal()) }
     }
 
-    /// The body as JSON, whatever the status.
+    /// The body as JSON, whatever the status. It must be an object.
     ///
     /// # Errors
     /// `malformed`; the message never quotes the body.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, Failure> {
-        serde_json::from_slice(&self.body).map_err(|error| {
+        // serde does not look at texts that nobody reads.
+        let text = std::str::from_utf8(&self.body)
+            .map_err(|_| Failure::new(ErrorClass::Malformed, "the answer is not JSON (nor UTF-8)"))?;
+        let read = serde_json::from_str::<Object<T>>(text).map(|Object(value)| value);
+        read.map_err(|error| {
             // serde's own message quotes values.
             let what = match error.classify() {
                 Category::Data => "holds a field that is missing or of the wrong type",
@@ -83,7 +100,8 @@ pub fn retry_after(header: &HeaderValue, said_at: Instant) -> Option<Duration> {
     Some(pause.min(PAUSE_MAX))
 }
 
-/// Reads an HTTP date of the preferred form.
+/// Reads an HTTP date of the preferred form. Its year has four digits, so that one can count with it.
 pub fn http_date(text: &str) -> Option<Instant> {
-    chrono::DateTime::parse_from_rfc2822(text.trim()).ok().map(|at| at.to_utc())
+    let at = chrono::DateTime::parse_from_rfc2822(text.trim()).ok()?.to_utc();
+    YEARS.contains(&at.year()).then_some(at)
 }

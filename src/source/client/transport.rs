@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use entitled_model::observation::Retry;
@@ -11,6 +12,7 @@ use reqwest::redirect::Policy;
 use reqwest::{Method, Response};
 use url::Url;
 
+use super::heard::Heard;
 use super::reply::{self, Reply};
 use crate::clock::Clock;
 use crate::source::Urgency;
@@ -68,6 +70,7 @@ pub struct Transport {
     timeout: Duration,
     body_bytes_max: usize,
     clock: Clock,
+    heard: Arc<Heard>,
 }
 
 impl Transport {
@@ -80,7 +83,12 @@ impl Transport {
             .pool_idle_timeout(IDLE_MAX)
             .user_agent(concat!("entitled/", env!("CARGO_PKG_VERSION")))
             .build()?;
-        Ok(Self { http, timeout, body_bytes_max, clock })
+        Ok(Self { http, timeout, body_bytes_max, clock, heard: Arc::default() })
+    }
+
+    /// What its answers say beside their bodies.
+    pub fn heard(&self) -> Arc<Heard> {
+        Arc::clone(&self.heard)
     }
 
     /// One attempt within the source's own timeout.
@@ -102,7 +110,9 @@ impl Transport {
         timeout: Duration,
     ) -> Result<Reply, Failure> {
         let request = self.request(call, credential).timeout(timeout);
+        let sent_at = self.clock.now();
         let mut response = request.send().await.map_err(|error| no_head(&error))?;
+        self.heard.note(response.headers(), sent_at, self.clock.now());
         let status = response.status();
         let retry_after = self.retry_after(&response);
         let etag = response.headers().get(ETAG).cloned();

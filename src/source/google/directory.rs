@@ -3,6 +3,8 @@
 //! Wire facts: pages of at most 200, of users 500; a missing `nextPageToken` ends a list; `userKey` takes a user's or a group's address
 //! and lists direct memberships. The parameter `fields` is not sent: without `nextPageToken` in it a list is cut silently.
 
+mod rights;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 

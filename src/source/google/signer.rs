@@ -90,11 +90,20 @@ impl Signer {
     }
 }
 
+/// The metadata server's answer.
+#[derive(Deserialize)]
+pub struct InstanceToken {
+    pub access_token: String,
+}
+
+/// What `signJwt` answers.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Signed {
+    pub signed_jwt: String,
+}
+
 async fn instance_token(metadata: &Url, transport: &Transport) -> Result<String, Failure> {
-    #[derive(Deserialize)]
-    struct InstanceToken {
-        access_token: String,
-    }
     let call = Call { headers: vec![METADATA_FLAVOR], ..Call::get(metadata.clone()) };
     let reply = transport.fetch_once(&call).await.map_err(|failure| at("the metadata server", failure))?;
     let token: InstanceToken = reply.ok_json().map_err(|failure| at("the metadata server", failure))?;
@@ -108,11 +117,6 @@ async fn sign_remotely(
     instance: &str,
     claims: &Claims<'_>,
 ) -> Result<String, Failure> {
-    #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Signed {
-        signed_jwt: String,
-    }
     let payload = json!(claims).to_string();
     let headers = vec![(AUTHORIZATION, bearer(instance)?)];
     let call = Call { headers, ..Call::post(sign.clone(), Content::Json(json!({ "payload": payload }))) };

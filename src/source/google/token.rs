@@ -18,13 +18,19 @@ use crate::config::GoogleWorkspaceConfig;
 use crate::source::client::{Call, Content, Credential, Reply, Transport};
 
 /// What the deployment must delegate to the service account.
-pub const SCOPES: [&str; 2] = [
-    "https://www.googleapis.com/auth/admin.directory.group.readonly",
-    "https://www.googleapis.com/auth/admin.directory.user.readonly",
-];
+pub const SCOPES: [&str; 2] = [GROUPS_SCOPE, USERS_SCOPE];
+
+/// Opens groups and their members.
+pub const GROUPS_SCOPE: &str = "https://www.googleapis.com/auth/admin.directory.group.readonly";
+
+/// Opens users.
+pub const USERS_SCOPE: &str = "https://www.googleapis.com/auth/admin.directory.user.readonly";
 
 /// A token is not used in the last part of its life: this long, or half of a shorter one.
 const MARGIN: Duration = Duration::from_secs(60);
+
+/// The longest life of a token that is believed: Google's longest.
+pub const LIFE_MAX: Duration = Duration::from_secs(12 * 3600);
 
 /// How long an assertion is valid, the most Google allows.
 const ASSERTION_SECONDS: i64 = 3600;
@@ -51,7 +57,7 @@ struct Held {
     failure: Option<Failure>,
 }
 
-struct Token {
+pub struct Token {
     header: HeaderValue,
     /// On the monotonic clock.
     usable_until: Duration,
@@ -78,7 +84,7 @@ impl Credential for Tokens {
         {
             return Err(failure.clone());
         }
-        let fetched = self.fetch().await;
+        let fetched = self.fetch(&SCOPES.join(" ")).await;
         self.fetches.fetch_add(1, Ordering::Release);
         held.failure = fetched.as_ref().err().cloned();
         let token = fetched?;
@@ -116,25 +122,30 @@ impl Tokens {
         }
     }
 
-    async fn fetch(&self) -> Result<Token, Failure> {
-        let assertion = self.assertion().await?;
+    /// A token for one scope alone, not kept: one scope too many refuses the whole token, so only this tells which.
+    ///
+    /// # Errors
+    /// `unauthorized` when that scope is not delegated, or nothing is.
+    pub async fn header_for(&self, scope: &str) -> Result<HeaderValue, Failure> {
+        Ok(self.fetch(scope).await?.header)
+    }
+
+    async fn fetch(&self, scope: &str) -> Result<Token, Failure> {
+        let assertion = self.assertion(scope).await?;
         let fields = vec![("grant_type", GRANT_TYPE.to_owned()), ("assertion", assertion)];
         let call = Call::post(self.token_uri.clone(), Content::Form(fields));
         // Its life counts from before it was asked for.
         let asked_at = self.clock.monotonic();
         let reply = self.transport.fetch_once(&call).await.map_err(|failure| at("the token endpoint", failure))?;
-        let Granted { access_token, expires_in } = self.granted(&reply)?;
-        let life = Duration::from_secs(expires_in);
-        let usable_until = asked_at + life.saturating_sub(MARGIN.min(life / 2));
-        Ok(Token { header: bearer(&access_token)?, usable_until })
+        self.granted(&reply, asked_at)
     }
 
-    async fn assertion(&self) -> Result<String, Failure> {
+    async fn assertion(&self, scope: &str) -> Result<String, Failure> {
         let issued_at = self.clock.now().timestamp();
         let claims = Claims {
             iss: self.signer.service_account(),
             sub: &self.subject,
-            scope: &SCOPES.join(" "),
+            scope,
             aud: self.token_uri.as_str(),
             iat: issued_at,
             exp: issued_at + ASSERTION_SECONDS,
@@ -143,7 +154,7 @@ impl Tokens {
     }
 
     /// The token endpoint says 400 or 401 when it doesn't believe the assertion (RFC 6749, 5.2).
-    fn granted(&self, reply: &Reply) -> Result<Granted, Failure> {
+    fn granted(&self, reply: &Reply, asked_at: Duration) -> Result<Token, Failure> {
         let Self { source, .. } = self;
         match reply.status {
             StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED => {
@@ -154,7 +165,23 @@ impl Tokens {
                 );
                 Err(Failure::new(ErrorClass::Unauthorized, message))
             }
-            _ => reply.ok_json().map_err(|failure| at("the token endpoint", failure)),
+            _ => read(reply, asked_at).map_err(|failure| at("the token endpoint", failure)),
         }
     }
+}
+
+impl Token {
+    /// On the monotonic clock.
+    #[cfg(any(test, feature = "fuzzing"))]
+    pub fn usable_until(&self) -> Duration {
+        self.usable_until
+    }
+}
+
+/// The token of an answer to a question asked at `asked_at`.
+pub fn read(reply: &Reply, asked_at: Duration) -> Result<Token, Failure> {
+    let Granted { access_token, expires_in } = reply.ok_json()?;
+    let life = Duration::from_secs(expires_in).min(LIFE_MAX);
+    let usable_until = asked_at + life.saturating_sub(MARGIN.min(life / 2));
+    Ok(Token { header: bearer(&access_token)?, usable_until })
 }

@@ -8,6 +8,7 @@ use reqwest::StatusCode;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Deserializer};
 
+use crate::json::{self, Object};
 use crate::source::client::Reply;
 
 /// Reasons under which a 403 is a rate limit.
@@ -39,7 +40,7 @@ pub trait Page: Kinded {
 pub struct GroupsPage {
     kind: Option<String>,
     error: Option<IgnoredAny>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "json::objects")]
     groups: Vec<Group>,
     next_page_token: Option<String>,
 }
@@ -49,7 +50,7 @@ pub struct GroupsPage {
 pub struct MembersPage {
     kind: Option<String>,
     error: Option<IgnoredAny>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "json::objects")]
     members: Vec<Member>,
     next_page_token: Option<String>,
 }
@@ -59,7 +60,7 @@ pub struct MembersPage {
 pub struct UsersPage {
     kind: Option<String>,
     error: Option<IgnoredAny>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "json::objects")]
     users: Vec<User>,
     next_page_token: Option<String>,
 }
@@ -111,14 +112,24 @@ pub struct Member {
     pub kind: MemberKind,
 }
 
+/// Read from a text alone: serde takes `{"USER": null}` for a variant too.
 #[derive(Deserialize, Clone, Copy, PartialEq, Eq)]
-#[serde(rename_all = "UPPERCASE")]
+#[serde(from = "String")]
 pub enum MemberKind {
     User,
     Group,
     /// Everybody of a customer, people of other organisations, and what is yet to come.
-    #[serde(other)]
     Other,
+}
+
+impl From<String> for MemberKind {
+    fn from(word: String) -> Self {
+        match word.as_str() {
+            "USER" => Self::User,
+            "GROUP" => Self::Group,
+            _ => Self::Other,
+        }
+    }
 }
 
 impl Kinded for GroupsPage {
@@ -287,7 +298,7 @@ fn refusal(reply: &Reply, reason: Option<&str>, source: &str) -> Failure {
 struct GoogleError {
     #[serde(default)]
     message: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "json::objects")]
     errors: Vec<Detail>,
 }
 
@@ -300,9 +311,9 @@ impl GoogleError {
     fn of(reply: &Reply) -> Option<Self> {
         #[derive(Deserialize)]
         struct Body {
-            error: GoogleError,
+            error: Object<GoogleError>,
         }
-        reply.json().ok().map(|Body { error }| error)
+        reply.json().ok().map(|Body { error: Object(error) }| error)
     }
 
     fn reason(&self) -> Option<&str> {
