@@ -127,6 +127,11 @@ impl Store {
             .max_connections(connections_max)
             .connect_timeout(connect_timeout)
             .acquire_timeout(connect_timeout)
+            // sqlx 0.9 looks after idle connections in a loop of as many turns as its counter of them says, and the counter
+            // passes below zero for an instant when a connection is given back and taken: the loop then never ends, and
+            // takes a core with it. Without these two it does not look, and each connection is pinged before it is used.
+            .idle_timeout(None::<Duration>)
+            .max_lifetime(None::<Duration>)
             // Statements and their parameters hold personal data.
             .sqlx_logging(false);
         let db = sea_orm::Database::connect(options).await.doing("opening the store")?;
@@ -176,10 +181,6 @@ fn sqlite_file(url: &str) -> Option<PathBuf> {
 fn sqlite_options(address: &str, query_only: bool) -> ConnectOptions {
     let mut options = ConnectOptions::new(address);
     let in_memory = address.ends_with(":memory:");
-    if in_memory {
-        // The database lives as long as its one connection.
-        options.idle_timeout(None::<Duration>).max_lifetime(None::<Duration>);
-    }
     options.map_sqlx_sqlite_opts(move |sqlite| {
         let sqlite = sqlite.foreign_keys(true).busy_timeout(SQLITE_BUSY_TIMEOUT);
         match (in_memory, query_only) {

@@ -34,7 +34,7 @@ async fn ask(daemon: &Daemon, path: &str) -> (u16, Value) {
 async fn allow_connections(world: &World, allowed: bool) {
     let name = world.database.url().rsplit_once('/').expect("a database").1.to_owned();
     let server = std::env::var("ENTITLED_TEST_POSTGRES_URL").expect("the server of the tests");
-    let server = sea_orm::Database::connect(server).await.expect("the server of the tests");
+    let server = crate::support::Database::raw(&server).await;
     server.execute_unprepared(&format!("ALTER DATABASE {name} ALLOW_CONNECTIONS {allowed}")).await.expect("altered");
     if !allowed {
         let cut = format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'");

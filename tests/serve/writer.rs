@@ -1,5 +1,7 @@
 //! Somebody else who writes to the store and takes their time.
 
+use std::time::Duration;
+
 use sea_orm::{
     ConnectOptions, ConnectionTrait, DatabaseTransaction, DbErr, SqliteTransactionMode, TransactionOptions,
     TransactionTrait,
@@ -31,7 +33,7 @@ impl Writer {
 
     async fn open(world: &World, patience: &str, or_fail: &str) -> Result<Self, DbErr> {
         let mut options = ConnectOptions::new(world.database.url());
-        options.max_connections(1);
+        options.max_connections(1).idle_timeout(None::<Duration>).max_lifetime(None::<Duration>);
         let connection = sea_orm::Database::connect(options).await?;
         let kind = world.database.kind();
         if kind == Kind::Sqlite {

@@ -1,6 +1,7 @@
 //! A fresh database for each test, of either kind.
 
 use std::path::Path;
+use std::time::Duration;
 
 use entitled::store::Store;
 use sea_orm::{ConnectionTrait, DatabaseConnection, Statement};
@@ -25,12 +26,19 @@ fn server() -> String {
 }
 
 impl Database {
+    /// A connection beside the product. As there, nothing looks after it: see `store/connect.rs`.
+    pub async fn raw(url: &str) -> DatabaseConnection {
+        let mut options = sea_orm::ConnectOptions::new(url);
+        options.idle_timeout(None::<Duration>).max_lifetime(None::<Duration>).max_connections(1);
+        sea_orm::Database::connect(options).await.expect("the database")
+    }
+
     pub async fn create(kind: Kind, folder: &Path) -> Self {
         let name = format!("entitled_{}", uuid::Builder::from_random_bytes(rand::random()).into_uuid().simple());
         let url = match kind {
             Kind::Sqlite => format!("sqlite://{}/entitled.db", folder.display()),
             Kind::Postgres => {
-                let server = sea_orm::Database::connect(server()).await.expect("the PostgreSQL of the tests");
+                let server = Self::raw(&server()).await;
                 server.execute_unprepared(&format!("CREATE DATABASE {name}")).await.expect("a database");
                 server.close().await.expect("closed");
                 let (base, _) = server_base();
@@ -50,7 +58,7 @@ impl Database {
 
     /// Raw SQL, beside the product.
     pub async fn connect(&self) -> DatabaseConnection {
-        sea_orm::Database::connect(&self.url).await.expect("the database")
+        Self::raw(&self.url).await
     }
 
     pub async fn store(&self) -> Store {
@@ -97,7 +105,7 @@ impl Drop for Database {
         let dropping = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
             runtime.block_on(async {
-                let server = sea_orm::Database::connect(server()).await.expect("the PostgreSQL of the tests");
+                let server = Database::raw(&server()).await;
                 server.execute_unprepared(&sql).await.expect("dropped");
             });
         });
