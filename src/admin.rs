@@ -6,6 +6,8 @@
 //! Invariants: only rows of the source `admin` are written; what a source manages is left to it; the last active person in
 //! `Admin` stays.
 
+mod plans;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -19,6 +21,8 @@ use entitled_model::{GroupId, GroupName, SourceName, UserId};
 
 use crate::config::FeaturesConfig;
 use crate::store::{GroupRecord, Store, StoreError, Unit};
+
+pub use plans::REASON_BYTES_MAX;
 
 /// The longest description of a group, in bytes.
 pub const DESCRIPTION_BYTES_MAX: usize = 4_096;
@@ -50,6 +54,14 @@ pub enum AdminError {
     NotByAdmin(BTreeSet<SourceName>),
     #[error("the last active person in Admin stays")]
     LastAdministrator,
+    #[error("there is no held plan of that hash")]
+    NoPlan,
+    #[error("the source's plan is another by now: {0}")]
+    Superseded(String),
+    #[error("a reason is needed: some words, {REASON_BYTES_MAX} bytes at most, without control characters")]
+    Reason,
+    #[error("the approval would have ended already")]
+    Expiry,
     #[error("the feature {0} is switched off here")]
     FeatureOff(&'static str),
 }
@@ -267,4 +279,16 @@ fn described(given: &str) -> Result<Option<String>, AdminError> {
         return Err(AdminError::Description);
     }
     Ok((!text.is_empty()).then(|| text.to_owned()))
+}
+
+/// Reads the reason that somebody gives for a decision.
+///
+/// # Errors
+/// When it is blank, too long or holds control characters.
+pub fn reason(given: &str) -> Result<String, AdminError> {
+    let text = given.trim();
+    if text.is_empty() || text.len() > REASON_BYTES_MAX || text.chars().any(char::is_control) {
+        return Err(AdminError::Reason);
+    }
+    Ok(text.to_owned())
 }

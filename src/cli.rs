@@ -8,6 +8,7 @@ mod document;
 mod failure;
 mod group;
 mod health;
+mod plan;
 mod progress;
 mod proof;
 mod say;
@@ -82,6 +83,9 @@ enum Command {
     /// Look at groups, and change those that are made by hand
     #[command(subcommand)]
     Group(group::Group),
+    /// Look at plans that are held, and approve or reject them
+    #[command(subcommand)]
+    Plan(plan::Plan),
     /// Check that the event log is whole and the tables are what it says
     Verify,
     /// Fill the tables of current state anew from the event log
@@ -145,6 +149,7 @@ async fn run(cli: Cli) -> Result<Exit, CliError> {
                 Command::Migrate(migrate) => schema::run(migrate, &config, &clock).await,
                 Command::User(user) => user::run(user, &config, &clock).await,
                 Command::Group(group) => group::run(group, &config, &clock).await,
+                Command::Plan(plan) => plan::run(plan, &config, &clock).await,
                 Command::Verify => proof::verify(&config, &clock).await,
                 Command::Rebuild => proof::rebuild(&config, &clock).await,
                 Command::Healthcheck => health::run(&config).await,

@@ -65,6 +65,12 @@ pub const DEFAULT_FILE: &str = "config/default.toml";
 /// The only `config_version` this build reads.
 pub const CONFIG_VERSION: i64 = 1;
 
+/// Reads a duration as the configuration writes one: a whole number and `ms`, `s`, `m`, `h` or `d`.
+#[must_use]
+pub fn duration(text: &str) -> Option<std::time::Duration> {
+    duration::parse(text)
+}
+
 /// Everything the operator decides, with the defaults filled in. `Config::default()` is what an empty file means.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {

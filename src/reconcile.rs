@@ -6,6 +6,7 @@
 //! Invariants: nothing is asked of a source while a unit of work is open; a failure of a source writes nothing but the
 //! run's record; a plan is committed only on the state it was made for.
 
+mod approval;
 mod enumerate;
 mod observe;
 mod people;
@@ -22,6 +23,7 @@ use entitled_model::plan::Plan;
 use entitled_model::{GroupId, Instant, RunId, Trigger, UserId};
 use tokio_util::sync::CancellationToken;
 
+pub use approval::Approve;
 pub use enumerate::Enumeration;
 use enumerate::Past;
 use observe::{Asking, Observed, observe};
@@ -30,6 +32,9 @@ pub use summary::{Change, Failed, Kept, LIST_MAX, SourceRun, UserPart};
 
 use crate::source::{Asks, Person, Progress, Source};
 use crate::store::{Breadth, Lease, Profile, Reader, Store, StoreError, UserRecord};
+
+/// The names of groups.
+type Names = HashMap<GroupId, String>;
 
 /// What a run is about.
 #[derive(Debug, Clone)]
@@ -65,6 +70,8 @@ pub struct Run<'a> {
     pub trigger: Trigger,
     /// The request that led here.
     pub correlation_id: Option<String>,
+    /// An operator's word about the plan that this run may come to.
+    pub approve: Option<Approve>,
     /// Held by whoever runs a whole source; lost, it voids the run.
     pub lease: Option<Lease>,
     pub progress: &'a dyn Progress,
@@ -214,7 +221,8 @@ impl Reconciler {
         {
             prepared = self.prepare(unit.reader(), run, observation).await?;
         }
-        let Prepared { plan, superseded, .. } = prepared;
+        let Prepared { mut plan, superseded, .. } = prepared;
+        let decided = self.decide(&mut unit, run, &mut plan).await?;
         if plan.held.is_none() {
             unit.write_people(&run.source.name, &plan.people).await?;
             unit.create_profiles(&plan.new_users).await?;
@@ -227,7 +235,10 @@ impl Reconciler {
                 unit.mark_vanished(&run.source.name, vanished, began_at).await?;
             }
         }
+        let at = unit.at();
+        unit.record(&cause(run), at, decided).await?;
         let names = self.group_names(unit.reader(), &plan).await?;
+        self.keep_or_forget(&mut unit, run, &plan, &names).await?;
         let mut ended = SourceRun::of_plan(run, observation, &plan, began_at, &names);
         ended.position = (plan.held.is_none() && !plan.is_quiet()).then(|| unit.head());
         unit.record_run(&ended.record(run, self.store.clock().now())).await?;
@@ -236,7 +247,7 @@ impl Reconciler {
     }
 
     /// The names of the groups that the result will list.
-    async fn group_names(&self, conn: &impl Reader, plan: &Plan) -> Result<HashMap<GroupId, String>, StoreError> {
+    async fn group_names(&self, conn: &impl Reader, plan: &Plan) -> Result<Names, StoreError> {
         let kept = plan.kept_back();
         let listed = plan.creates.iter().take(LIST_MAX).chain(plan.removes.iter().take(LIST_MAX));
         let listed = listed.chain(kept.iter().take(LIST_MAX).map(|(pair, _)| pair));

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::clock::Clock;
-use crate::reconcile::{Asked, Reconciler, Run, RunError, Scope, SourceRun};
+use crate::reconcile::{Approve, Asked, Reconciler, Run, RunError, Scope, SourceRun};
 use crate::report::{Occasion, Reports, chain};
 use crate::source::{Progress, Registry, Silent, Source};
 use crate::store::{Lease, Store};
@@ -34,6 +34,8 @@ pub struct Order<'a> {
     pub run_id: RunId,
     pub trigger: Trigger,
     pub correlation_id: Option<String>,
+    /// An operator's word about the plan that the run may come to.
+    pub approve: Option<Approve>,
     /// The run is not needed when another of the whole source began then or later.
     pub due_at: Option<Instant>,
     pub progress: &'a dyn Progress,
@@ -44,7 +46,15 @@ impl Order<'_> {
     /// An order that nobody watches.
     #[must_use]
     pub fn new(clock: &Clock, trigger: Trigger, stop: CancellationToken) -> Self {
-        Self { run_id: RunId(clock.new_id()), trigger, correlation_id: None, due_at: None, progress: &Silent, stop }
+        Self {
+            run_id: RunId(clock.new_id()),
+            trigger,
+            correlation_id: None,
+            approve: None,
+            due_at: None,
+            progress: &Silent,
+            stop,
+        }
     }
 }
 
@@ -151,13 +161,14 @@ fn run_of<'a>(
     lease: Option<Lease>,
     stop: CancellationToken,
 ) -> Run<'a> {
-    let Order { run_id, trigger, correlation_id, due_at: _, progress, stop: _ } = order;
+    let Order { run_id, trigger, correlation_id, approve, due_at: _, progress, stop: _ } = order;
     Run {
         run_id: *run_id,
         source,
         scope,
         trigger: *trigger,
         correlation_id: correlation_id.clone(),
+        approve: approve.clone(),
         lease,
         progress: *progress,
         stop,

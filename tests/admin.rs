@@ -10,3 +10,5 @@ mod groups;
 mod hand;
 #[path = "admin/members.rs"]
 mod members;
+#[path = "admin/plans.rs"]
+mod plans;

@@ -11,6 +11,7 @@ mod m20261122_000002_read_models;
 mod m20261122_000003_runs;
 mod m20261122_000004_resources;
 mod m20261124_000005_directory;
+mod m20261124_000006_plans;
 
 /// All steps, oldest first.
 pub struct Migrator;
@@ -24,6 +25,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000003_runs::Migration),
             Box::new(m20261122_000004_resources::Migration),
             Box::new(m20261124_000005_directory::Migration),
+            Box::new(m20261124_000006_plans::Migration),
         ]
     }
 }

@@ -1,16 +1,18 @@
 //! Events: what happened, immutable and chained. Payloads hold ids and small scalars, never an address or a secret.
 
+mod recorded;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 
 use crate::entitlement::{EntitlementKey, EntitlementValue};
 use crate::groups::Rename;
-use crate::identity::{EventId, Facet, GroupId, Position, RunId, SourceName, UserId};
-use crate::instant::{self, Instant};
+use crate::identity::{Facet, GroupId, SourceName, UserId};
 use crate::observation::ObservedGroup;
 use crate::resource::Attributes;
+
+pub use recorded::{Cause, Digest, GENESIS, Recorded, Written};
 
 /// The version under which today's payloads are written.
 pub const SCHEMA_VERSION: i32 = 1;
@@ -29,6 +31,10 @@ pub enum Event {
     MembershipChanged(MembershipChanged),
     MembershipRemovalBlocked(RemovalBlocked),
     EntitlementChanged(EntitlementChanged),
+    PlanApproved(PlanApproved),
+    PlanRejected(PlanRejected),
+    PlanApplied(PlanApplied),
+    PlanApprovalVoided(PlanApprovalVoided),
     ResourceProvisioned(ResourceProvisioned),
     ResourceAttributesChanged(ResourceAttributesChanged),
 }
@@ -141,6 +147,53 @@ pub struct EntitlementChange {
     pub after: Option<EntitlementValue>,
 }
 
+/// A person lets a held plan be applied, once, as long as it is this very plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlanApproved {
+    pub source: SourceName,
+    pub hash: String,
+    pub reason: String,
+    /// As [`instant::written`]; none for as long as the plan stays the same.
+    pub expires_at: Option<String>,
+}
+
+/// A person does not want a held plan applied; it stays held, and an approval of it ends.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlanRejected {
+    pub source: SourceName,
+    pub hash: String,
+    pub reason: String,
+}
+
+/// An approved plan was applied; its approval is used up.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlanApplied {
+    pub source: SourceName,
+    pub hash: String,
+}
+
+/// An approval ended unused.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlanApprovalVoided {
+    pub source: SourceName,
+    pub hash: String,
+    pub why: VoidReason,
+    /// What the source's plan was instead.
+    pub plan: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum VoidReason {
+    /// What is stored or upstream gave another plan.
+    Changed,
+    Expired,
+}
+
 /// A resource became known here, so that entitlements to it take effect.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -159,47 +212,6 @@ pub struct ResourceAttributesChanged {
     pub before: Attributes,
     pub after: Attributes,
 }
-
-/// Who caused an event.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Cause {
-    /// `source:<name>`, `key:<name>`, `operator` or `system`.
-    pub actor: String,
-    pub source: Option<SourceName>,
-    pub run_id: Option<RunId>,
-    /// The request that led here.
-    pub correlation_id: Option<String>,
-    pub causation_id: Option<EventId>,
-}
-
-/// An event in its place in the log.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Recorded {
-    pub position: Position,
-    pub event_id: EventId,
-    pub cause: Cause,
-    /// When it happened, by the clock of whoever saw it.
-    pub occurred_at: Instant,
-    /// When it was written.
-    pub recorded_at: Instant,
-    pub event: Event,
-    pub written: Written,
-}
-
-/// The form in which an event was written. It is what the digest is over, so that an event read into a newer type, years
-/// later, still proves what was written then.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Written {
-    pub schema_version: i32,
-    /// The canonical payload of that version: compact JSON, fields in the order of the type.
-    pub payload: String,
-}
-
-/// The digest of an event and, through the one before, of all before it.
-pub type Digest = [u8; 32];
-
-/// The digest before the first event.
-pub const GENESIS: Digest = [0; 32];
 
 /// Why a stored event can't be read.
 #[derive(Debug, thiserror::Error)]
@@ -271,6 +283,10 @@ impl Event {
             Event::MembershipChanged(_) => "membership.changed",
             Event::MembershipRemovalBlocked(_) => "membership.removal_blocked",
             Event::EntitlementChanged(_) => "entitlement.changed",
+            Event::PlanApproved(_) => "plan.approved",
+            Event::PlanRejected(_) => "plan.rejected",
+            Event::PlanApplied(_) => "plan.applied",
+            Event::PlanApprovalVoided(_) => "plan.approval_voided",
             Event::ResourceProvisioned(_) => "resource.provisioned",
             Event::ResourceAttributesChanged(_) => "resource.attributes_changed",
         }
@@ -293,6 +309,10 @@ impl Event {
             Event::GroupDeleted(event) => ("group", event.group.to_string()),
             Event::MembershipChanged(event) => ("group", event.group.to_string()),
             Event::MembershipRemovalBlocked(event) => ("group", event.group.to_string()),
+            Event::PlanApproved(PlanApproved { hash, .. })
+            | Event::PlanRejected(PlanRejected { hash, .. })
+            | Event::PlanApplied(PlanApplied { hash, .. })
+            | Event::PlanApprovalVoided(PlanApprovalVoided { hash, .. }) => ("plan", hash.clone()),
             Event::ResourceProvisioned(ResourceProvisioned { resource_type, resource_id, .. })
             | Event::ResourceAttributesChanged(ResourceAttributesChanged { resource_type, resource_id, .. }) => {
                 ("resource", format!("{resource_type}:{resource_id}"))
@@ -318,6 +338,10 @@ impl Event {
             Event::MembershipChanged(event) => serde_json::to_string(event),
             Event::MembershipRemovalBlocked(event) => serde_json::to_string(event),
             Event::EntitlementChanged(event) => serde_json::to_string(event),
+            Event::PlanApproved(event) => serde_json::to_string(event),
+            Event::PlanRejected(event) => serde_json::to_string(event),
+            Event::PlanApplied(event) => serde_json::to_string(event),
+            Event::PlanApprovalVoided(event) => serde_json::to_string(event),
             Event::ResourceProvisioned(event) => serde_json::to_string(event),
             Event::ResourceAttributesChanged(event) => serde_json::to_string(event),
         };
@@ -341,6 +365,10 @@ impl Event {
             ("membership.changed", 1) => serde_json::from_str(payload).map(Event::MembershipChanged),
             ("membership.removal_blocked", 1) => serde_json::from_str(payload).map(Event::MembershipRemovalBlocked),
             ("entitlement.changed", 1) => serde_json::from_str(payload).map(Event::EntitlementChanged),
+            ("plan.approved", 1) => serde_json::from_str(payload).map(Event::PlanApproved),
+            ("plan.rejected", 1) => serde_json::from_str(payload).map(Event::PlanRejected),
+            ("plan.applied", 1) => serde_json::from_str(payload).map(Event::PlanApplied),
+            ("plan.approval_voided", 1) => serde_json::from_str(payload).map(Event::PlanApprovalVoided),
             ("resource.provisioned", 1) => serde_json::from_str(payload).map(Event::ResourceProvisioned),
             ("resource.attributes_changed", 1) => serde_json::from_str(payload).map(Event::ResourceAttributesChanged),
             _ => return Err(DecodeError::Unknown { event_type: event_type.to_owned(), schema_version }),
@@ -349,34 +377,6 @@ impl Event {
         // Version 1 is today's. An older version's payload is written by its own type, before it becomes today's event.
         let written = event.written();
         Ok((event, written))
-    }
-}
-
-impl Recorded {
-    /// The digest of this event after `previous`: over its canonical form, not over stored bytes, which a database may rewrite.
-    #[must_use]
-    pub fn digest(&self, previous: &Digest) -> Digest {
-        let Recorded { position, event_id, cause, occurred_at, recorded_at, event, written } = self;
-        let Cause { actor, source, run_id, correlation_id, causation_id } = cause;
-        let mut digest = Sha256::new();
-        digest.update(previous);
-        let mut field = |text: &str| {
-            digest.update((text.len() as u64).to_be_bytes());
-            digest.update(text.as_bytes());
-        };
-        field(&position.to_string());
-        field(&event_id.to_string());
-        field(event.event_type());
-        field(&written.schema_version.to_string());
-        field(actor);
-        field(source.as_ref().map_or("", SourceName::as_str));
-        field(&run_id.map(|id| id.to_string()).unwrap_or_default());
-        field(correlation_id.as_deref().unwrap_or_default());
-        field(&causation_id.map(|id| id.to_string()).unwrap_or_default());
-        field(&instant::written(*occurred_at));
-        field(&instant::written(*recorded_at));
-        field(&written.payload);
-        digest.finalize().into()
     }
 }
 

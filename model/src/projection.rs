@@ -1,7 +1,10 @@
 //! Projection: the row changes that follow from an event. The tables of current state are these, and nothing else.
 
 use crate::entitlement::EntitlementValue;
-use crate::event::{Event, GroupCreated, Recorded, ResourceAttributesChanged, ResourceProvisioned};
+use crate::event::{
+    Event, GroupCreated, PlanApplied, PlanApprovalVoided, PlanApproved, PlanRejected, Recorded,
+    ResourceAttributesChanged, ResourceProvisioned,
+};
 use crate::identity::{GroupId, Position, SourceName, UserId};
 use crate::instant::Instant;
 use crate::resource::Attributes;
@@ -61,6 +64,12 @@ pub enum RowChange<'e> {
         source: &'e SourceName,
         key: &'e str,
     },
+    /// The approval of a source's plan; it takes the place of an earlier one.
+    PutApproval(&'e PlanApproved),
+    DeleteApproval {
+        source: &'e SourceName,
+        hash: &'e str,
+    },
     /// The resource is there, with these attributes.
     PutResource {
         resource_type: &'e str,
@@ -111,6 +120,12 @@ pub fn row_changes(recorded: &Recorded) -> (Since, Vec<RowChange<'_>>) {
                 None => RowChange::DeleteEntitlement { user, source, key },
             });
             changes.collect()
+        }
+        Event::PlanApproved(event) => vec![RowChange::PutApproval(event)],
+        Event::PlanRejected(PlanRejected { source, hash, reason: _ })
+        | Event::PlanApplied(PlanApplied { source, hash })
+        | Event::PlanApprovalVoided(PlanApprovalVoided { source, hash, why: _, plan: _ }) => {
+            vec![RowChange::DeleteApproval { source, hash }]
         }
         Event::ResourceProvisioned(ResourceProvisioned { resource_type, resource_id, attributes })
         | Event::ResourceAttributesChanged(ResourceAttributesChanged {

@@ -13,11 +13,12 @@ use super::progress::{OnTerminal, on_terminal};
 use super::say::say;
 use super::serve::Signals;
 use super::{CliError, Exit, Output};
+use crate::admin;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::daemon;
 use crate::metrics::Metrics;
-use crate::reconcile::{Asked, RunError, Scope, SourceRun};
+use crate::reconcile::{Approve, Asked, RunError, Scope, SourceRun};
 use crate::report::Reports;
 use crate::runner::{Order, Runner};
 use crate::source::{Asks, Person, Registry, Source, Urgency};
@@ -38,6 +39,12 @@ pub struct Options {
     /// Print the plan and its hash, and write nothing at all
     #[arg(long)]
     dry_run: bool,
+    /// Apply a held plan, if it is still the one with this hash
+    #[arg(long, value_name = "HASH", requires = "reason", conflicts_with = "dry_run")]
+    approve: Option<String>,
+    /// Why the held plan is right
+    #[arg(long, value_name = "TEXT", requires = "approve")]
+    reason: Option<String>,
     #[arg(long, value_enum, default_value_t = Output::Table)]
     output: Output,
 }
@@ -61,6 +68,7 @@ pub async fn run(options: Options, config: &Config, clock: &Clock) -> Result<Exi
     };
     let Named { users, unvouched } = named(&store, &sources, &options.users).await?;
     let stop = stop_on_signal()?;
+    let approve = options.approve.zip(options.reason).map(approved).transpose()?;
     let progress = on_terminal();
     let shot = Shot {
         runner: &runner,
@@ -69,6 +77,7 @@ pub async fn run(options: Options, config: &Config, clock: &Clock) -> Result<Exi
         dry_run: options.dry_run,
         run_id: RunId(clock.new_id()),
         stop,
+        approve,
         progress: &progress,
     };
     let mut entries = Vec::new();
@@ -96,6 +105,7 @@ struct Shot<'a> {
     dry_run: bool,
     run_id: RunId,
     stop: CancellationToken,
+    approve: Option<Approve>,
     progress: &'a OnTerminal,
 }
 
@@ -115,6 +125,7 @@ impl Shot<'_> {
             run_id: self.run_id,
             trigger: Trigger::Manual,
             correlation_id: None,
+            approve: self.approve.clone(),
             due_at: None,
             progress: self.progress,
             stop: self.stop.clone(),
@@ -143,6 +154,10 @@ impl Shot<'_> {
             }
         }
     }
+}
+
+fn approved((hash, reason): (String, String)) -> Result<Approve, CliError> {
+    Ok(Approve { hash: hash.trim().to_lowercase(), reason: admin::reason(&reason)? })
 }
 
 fn chosen(registry: &Registry, names: &[String]) -> Result<Vec<Arc<Source>>, CliError> {

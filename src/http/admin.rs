@@ -2,6 +2,7 @@
 
 pub(super) mod groups;
 pub(super) mod members;
+pub(super) mod plans;
 pub(super) mod resources;
 
 use axum::http::{HeaderMap, StatusCode};
@@ -39,13 +40,18 @@ fn reader(service: &Service, headers: &HeaderMap) -> Result<(), Problem> {
 fn refused(service: &Service, error: AdminError) -> Problem {
     let status = match &error {
         AdminError::Store(error) => return Problem::of_store(&service.reports, error),
-        AdminError::Name(_) | AdminError::Description => StatusCode::BAD_REQUEST,
-        AdminError::NoGroup | AdminError::NoUser | AdminError::NotByAdmin(_) => StatusCode::NOT_FOUND,
+        AdminError::Name(_) | AdminError::Description | AdminError::Reason | AdminError::Expiry => {
+            StatusCode::BAD_REQUEST
+        }
+        AdminError::NoGroup | AdminError::NoUser | AdminError::NotByAdmin(_) | AdminError::NoPlan => {
+            StatusCode::NOT_FOUND
+        }
         AdminError::NameTaken
         | AdminError::SystemGroup(_)
         | AdminError::SourceManaged(_)
         | AdminError::HeldByOthers(_)
         | AdminError::AlreadyMember
+        | AdminError::Superseded(_)
         | AdminError::LastAdministrator => StatusCode::CONFLICT,
         AdminError::FeatureOff(_) => StatusCode::FORBIDDEN,
     };
@@ -54,6 +60,8 @@ fn refused(service: &Service, error: AdminError) -> Problem {
         AdminError::Name(_) | AdminError::NameTaken => problem.field("name"),
         AdminError::Description => problem.field("description"),
         AdminError::NoUser => problem.field("user_id"),
+        AdminError::Reason => problem.field("reason"),
+        AdminError::Expiry => problem.field("expires_in"),
         AdminError::SourceManaged(_) => problem.code("source_managed"),
         AdminError::FeatureOff(_) => problem.code("feature_off"),
         AdminError::LastAdministrator => problem.code("last_administrator"),

@@ -3,22 +3,20 @@
 //! The same code writes the current tables in an append's transaction, and the replayed ones that `verify` compares with.
 
 mod columns;
+mod write;
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, HashSet};
 
 use entitled_model::projection::{RowChange, Since};
 use entitled_model::{GroupId, SourceName, UserId};
-use sea_orm::{ConnectionTrait, Value};
+use sea_orm::ConnectionTrait;
 use serde::Serialize;
 use serde_json::Value as Json;
 use serde_json::json;
 
 use super::error::{Doing, StoreError};
-use super::sql::{Dialect, Field, STATEMENT_ROWS_MAX, rows, time};
-use columns::{
-    ENTITLEMENT, GROUP, MEMBERSHIP, REPLACE_ENTITLEMENT, REPLACE_RESOURCE, REPLACE_SUSPENSION, RESOURCE, SUSPENSION,
-    USER,
-};
+use super::sql::{Dialect, Field, time};
+use columns::{ENTITLEMENT, GROUP, MEMBERSHIP, REPLACE_ENTITLEMENT, REPLACE_RESOURCE, RESOURCE, USER};
 
 /// The most row changes held back before they are written.
 const PENDING_ROWS_MAX: usize = 50_000;
@@ -118,6 +116,17 @@ impl Projector {
                     self.finish(conn).await?;
                     self.describe_group(conn, group, description).await?;
                 }
+                RowChange::PutApproval(approved) => {
+                    self.finish(conn).await?;
+                    self.put_approval(conn, since, approved).await?;
+                }
+                RowChange::DeleteApproval { source, hash } => {
+                    self.finish(conn).await?;
+                    let sql =
+                        format!("DELETE FROM {} WHERE source = $1 AND hash = $2", self.tables.name("plan_approval"));
+                    let statement = self.dialect.statement(sql, [source.as_str().into(), hash.into()]);
+                    conn.execute_raw(statement).await.doing("ending an approval")?;
+                }
                 RowChange::EndGroup { group } => {
                     self.finish(conn).await?;
                     self.end_group(conn, since, group).await?;
@@ -207,170 +216,6 @@ impl Projector {
     ) -> Result<(), StoreError> {
         let sql = self.dialect.insert(&self.tables.name(table), columns, tail);
         self.write_all(conn, &sql, all, "writing rows").await
-    }
-
-    async fn suspend(
-        &self,
-        conn: &impl ConnectionTrait,
-        suspensions: BTreeMap<(UserId, SourceName), Option<Since>>,
-    ) -> Result<(), StoreError> {
-        let (mut put, mut deleted) = (Vec::new(), Vec::new());
-        let users: BTreeSet<UserId> = suspensions.keys().map(|(user, _)| *user).collect();
-        for ((user, source), word) in suspensions {
-            match word {
-                Some(since) => put.push(json!([user, source, since.position, time(since.at)])),
-                None => deleted.push(json!([user, source])),
-            }
-        }
-        let d = self.dialect;
-        let (suspension, account) = (self.tables.name("suspension"), self.tables.name("user_account"));
-        self.insert(conn, "suspension", &SUSPENSION, REPLACE_SUSPENSION, &put).await?;
-        let delete = format!(
-            "DELETE FROM {suspension} WHERE (user_id, source) IN (SELECT {}, {} FROM {})",
-            d.uuid(0),
-            d.text(1),
-            d.each("$1")
-        );
-        self.run_all(conn, &delete, &deleted, "ending suspensions").await?;
-        // Whoever an administrator deactivated stays so.
-        let status = format!(
-            "UPDATE {account} SET status = CASE
-                 WHEN EXISTS (SELECT 1 FROM {suspension} s WHERE s.user_id = {account}.id) THEN 'suspended'
-                 ELSE 'active' END
-             WHERE status <> 'deactivated' AND id IN (SELECT {} FROM {})",
-            d.uuid(0),
-            d.each("$1")
-        );
-        let users: Vec<Json> = users.into_iter().map(|user| json!([user])).collect();
-        self.run_all(conn, &status, &users, "writing who is suspended").await
-    }
-
-    /// Two steps, since groups may swap their names.
-    async fn rename(&self, conn: &impl ConnectionTrait, renamed: &[(GroupId, String)]) -> Result<(), StoreError> {
-        let d = self.dialect;
-        let table = self.tables.name("user_group");
-        let sql =
-            format!("UPDATE {table} SET name = {} FROM {} WHERE {table}.id = {}", d.text(1), d.each("$1"), d.uuid(0));
-        let between: Vec<Json> = renamed.iter().map(|(group, _)| json!([group, format!("renaming {group}")])).collect();
-        let after: Vec<Json> = renamed.iter().map(|(group, name)| json!([group, name])).collect();
-        self.write_all(conn, &sql, &between, "renaming groups").await?;
-        self.write_all(conn, &sql, &after, "renaming groups").await
-    }
-
-    async fn end_group(&self, conn: &impl ConnectionTrait, since: Since, group: GroupId) -> Result<(), StoreError> {
-        let sql = format!(
-            "UPDATE {} SET ended_position = $1, ended_at = $2 WHERE id = $3 AND ended_position IS NULL",
-            self.tables.name("user_group")
-        );
-        let values = [since.position.0.into(), since.at.into(), group.0.into()];
-        self.one(conn, sql, values, "ending a group").await
-    }
-
-    async fn describe_group(
-        &self,
-        conn: &impl ConnectionTrait,
-        group: GroupId,
-        description: Option<&str>,
-    ) -> Result<(), StoreError> {
-        let sql = format!("UPDATE {} SET description = $1 WHERE id = $2", self.tables.name("user_group"));
-        self.one(conn, sql, [description.into(), group.0.into()], "describing a group").await
-    }
-
-    /// Runs a statement that must meet exactly one row.
-    async fn one<const N: usize>(
-        &self,
-        conn: &impl ConnectionTrait,
-        sql: String,
-        values: [Value; N],
-        doing: &'static str,
-    ) -> Result<(), StoreError> {
-        let written = conn.execute_raw(self.dialect.statement(sql, values)).await.doing(doing)?;
-        match written.rows_affected() {
-            1 => Ok(()),
-            met => Err(StoreError::damaged(format!("{doing}: 1 row was meant and {met} were met"))),
-        }
-    }
-
-    async fn close(&self, conn: &impl ConnectionTrait, closed: &[Row]) -> Result<(), StoreError> {
-        let d = self.dialect;
-        let table = self.tables.name("membership");
-        let sql = format!(
-            "UPDATE {table} SET to_position = x.at_position, to_at = x.at_time
-             FROM (SELECT {} AS group_id, {} AS user_id, {} AS source, {} AS at_position, {} AS at_time FROM {}) AS x
-             WHERE {table}.group_id = x.group_id AND {table}.user_id = x.user_id AND {table}.source = x.source
-               AND {table}.to_position IS NULL",
-            d.uuid(0),
-            d.uuid(1),
-            d.text(2),
-            d.int(3),
-            d.time(4),
-            d.each("$1")
-        );
-        self.write_all(conn, &sql, closed, "ending memberships").await
-    }
-
-    /// Runs `sql` over the rows, a bounded number at a time; each row must have met exactly one row of the table.
-    async fn write_all<T: Serialize>(
-        &self,
-        conn: &impl ConnectionTrait,
-        sql: &str,
-        all: &[T],
-        doing: &'static str,
-    ) -> Result<(), StoreError> {
-        for chunk in all.chunks(STATEMENT_ROWS_MAX) {
-            let written = conn.execute_raw(self.dialect.statement(sql, [rows(chunk)])).await.doing(doing)?;
-            if written.rows_affected() != chunk.len() as u64 {
-                let (met, asked) = (written.rows_affected(), chunk.len());
-                return Err(StoreError::damaged(format!("{doing}: {asked} rows were meant and {met} were met")));
-            }
-        }
-        Ok(())
-    }
-
-    async fn delete_entitlements(&self, conn: &impl ConnectionTrait, deleted: &[Json]) -> Result<(), StoreError> {
-        let d = self.dialect;
-        let sql = format!(
-            "DELETE FROM {} WHERE (user_id, source, key) IN (SELECT {}, {}, {} FROM {})",
-            self.tables.name("entitlement"),
-            d.uuid(0),
-            d.text(1),
-            d.text(2),
-            d.each("$1")
-        );
-        // One that was put and deleted since the last write was never there.
-        self.run_all(conn, &sql, deleted, "ending entitlements").await
-    }
-
-    /// Runs `sql` over the rows, a bounded number at a time, however many they meet.
-    async fn run_all(
-        &self,
-        conn: &impl ConnectionTrait,
-        sql: &str,
-        all: &[Json],
-        doing: &'static str,
-    ) -> Result<(), StoreError> {
-        for chunk in all.chunks(STATEMENT_ROWS_MAX) {
-            conn.execute_raw(self.dialect.statement(sql, [rows(chunk)])).await.doing(doing)?;
-        }
-        Ok(())
-    }
-
-    async fn mark_blocked(
-        &self,
-        conn: &impl ConnectionTrait,
-        since: Since,
-        group: GroupId,
-        source: &SourceName,
-        user: UserId,
-    ) -> Result<(), StoreError> {
-        let sql = format!(
-            "UPDATE {} SET blocked_position = $1
-             WHERE group_id = $2 AND user_id = $3 AND source = $4 AND to_position IS NULL",
-            self.tables.name("membership")
-        );
-        let values = [since.position.0.into(), group.0.into(), user.0.into(), source.as_str().into()];
-        conn.execute_raw(self.dialect.statement(sql, values)).await.doing("marking a blocked removal")?;
-        Ok(())
     }
 }
 

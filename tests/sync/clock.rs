@@ -27,6 +27,7 @@ async fn run_at(world: &World, now: Instant) -> SourceRun {
         scope: Scope::Whole,
         trigger: Trigger::Manual,
         correlation_id: None,
+        approve: None,
         lease: None,
         progress: &Silent,
         stop: CancellationToken::new(),

@@ -159,6 +159,7 @@ on_both_stores! {
             scope: Scope::Users(vec![Asked { person: Person::from(ann), newcomer: false }]),
             trigger: Trigger::Manual,
             correlation_id: None,
+            approve: None,
             lease: None,
             progress: &Silent,
             stop: CancellationToken::new(),

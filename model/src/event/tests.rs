@@ -2,6 +2,7 @@ use chrono::DateTime;
 use uuid::Uuid;
 
 use super::*;
+use crate::identity::{EventId, Position, RunId};
 
 fn recorded(event: Event) -> Recorded {
     let at = DateTime::from_timestamp_micros(1_790_000_000_000_001).expect("in range");
@@ -63,6 +64,13 @@ fn every_payload_ever_written_is_still_read() {
                 r#"{{"user":"{u}","source":{source},"changes":{{"max_storage":{{"before":null,"after":"5000000000"}}}}}}"#
             ),
         ),
+        (
+            "plan.approved",
+            format!(r#"{{"source":{source},"hash":"ab","reason":"moved","expires_at":"2026-11-22T10:00:00.000000Z"}}"#),
+        ),
+        ("plan.rejected", format!(r#"{{"source":{source},"hash":"ab","reason":"a mistake"}}"#)),
+        ("plan.applied", format!(r#"{{"source":{source},"hash":"ab"}}"#)),
+        ("plan.approval_voided", format!(r#"{{"source":{source},"hash":"ab","why":"changed","plan":"cd"}}"#)),
         (
             "resource.provisioned",
             r#"{"resource_type":"maildomain","resource_id":"a.fr","attributes":"{\"siret\":\"21\"}"}"#.to_owned(),

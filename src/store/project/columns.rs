@@ -59,3 +59,16 @@ pub(super) const REPLACE_RESOURCE: &str = "ON CONFLICT (resource_type, resource_
 
 pub(super) const REPLACE_ENTITLEMENT: &str = "ON CONFLICT (user_id, source, key) DO UPDATE SET
     value = excluded.value, since_position = excluded.since_position, since_at = excluded.since_at";
+
+pub(super) const APPROVAL: [(&str, Field); 6] = [
+    ("source", Field::Text),
+    ("hash", Field::Text),
+    ("reason", Field::Text),
+    ("expires_at", Field::Text),
+    ("since_position", Field::Int),
+    ("since_at", Field::Time),
+];
+
+pub(super) const REPLACE_APPROVAL: &str = "ON CONFLICT (source) DO UPDATE SET hash = excluded.hash,
+    reason = excluded.reason, expires_at = excluded.expires_at, since_position = excluded.since_position,
+    since_at = excluded.since_at";

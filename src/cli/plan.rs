@@ -1,0 +1,138 @@
+//! `entitled plan`: plans that are held, and a person's word about them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Subcommand;
+use entitled_model::instant::written;
+use serde_json::{Value, json};
+
+use super::say::{say, table};
+use super::{CliError, Exit, Output, open};
+use crate::admin::Admin;
+use crate::clock::Clock;
+use crate::config::{self, Config};
+use crate::store::{Access, HeldPlan, Store};
+
+#[derive(Subcommand)]
+pub enum Plan {
+    /// Plans that are held, and those that they took the place of
+    List {
+        #[arg(long, value_enum, default_value_t = Output::Table)]
+        output: Output,
+    },
+    /// What a plan would do
+    Show {
+        /// The plan's hash, or enough of its beginning
+        hash: String,
+        #[arg(long, value_enum, default_value_t = Output::Table)]
+        output: Output,
+    },
+    /// Let a plan be applied by the next run of its source, once, as long as it is this very plan
+    Approve {
+        /// The plan's hash, or enough of its beginning
+        hash: String,
+        /// Why it is right
+        #[arg(long)]
+        reason: String,
+        /// How long the approval waits for that run, such as 4h
+        #[arg(long, value_name = "DURATION", value_parser = duration)]
+        expires_in: Option<Duration>,
+    },
+    /// Say that a plan is not wanted; it stays held, and an approval of it ends
+    Reject {
+        /// The plan's hash, or enough of its beginning
+        hash: String,
+        /// Why it is wrong
+        #[arg(long)]
+        reason: String,
+    },
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    config::duration(text).ok_or_else(|| "expected a whole number and ms, s, m, h or d".to_owned())
+}
+
+pub async fn run(plan: Plan, config: &Config, clock: &Clock) -> Result<Exit, CliError> {
+    match plan {
+        Plan::List { output } => list(&open(config, clock, Access::ReadOnly).await?, output).await?,
+        Plan::Show { hash, output } => show(&open(config, clock, Access::ReadOnly).await?, &hash, output).await?,
+        Plan::Approve { hash, reason, expires_in } => {
+            let expires_at = expires_in.map(|wait| clock.now() + wait);
+            let plan = admin(config, clock).await?.approve_plan(&hash, &reason, expires_at).await?;
+            say!("approved: {}\nthe next run of {} applies it, if it is still the same plan", plan.hash, plan.source);
+        }
+        Plan::Reject { hash, reason } => {
+            let plan = admin(config, clock).await?.reject_plan(&hash, &reason).await?;
+            say!("rejected: {}", plan.hash);
+        }
+    }
+    Ok(Exit::Done)
+}
+
+async fn admin(config: &Config, clock: &Clock) -> Result<Admin, CliError> {
+    let store = open(config, clock, Access::ReadWrite).await?;
+    let features = Arc::new(config.features.clone());
+    Ok(Admin { store, features, actor: "operator".to_owned(), correlation_id: None })
+}
+
+async fn list(store: &Store, output: Output) -> Result<(), CliError> {
+    let mut listed = Vec::new();
+    for plan in store.held_plans(store.reader()).await? {
+        let status = status(store, &plan).await?;
+        listed.push((plan, status));
+    }
+    match output {
+        Output::Json => say!("{:#}", Value::from_iter(listed.iter().map(|(plan, status)| summary(plan, status)))),
+        Output::Table => {
+            let rows = listed.iter().map(|(plan, status)| {
+                let (hash, changes) = (plan.hash[..12].to_owned(), format!("+{} -{}", plan.created, plan.removed));
+                [hash, plan.source.to_string(), status.clone(), changes, written(plan.since), plan.held.clone()]
+            });
+            say!("{}", table(["plan", "source", "status", "changes", "held since", "why"], rows));
+        }
+    }
+    Ok(())
+}
+
+async fn show(store: &Store, hash: &str, output: Output) -> Result<(), CliError> {
+    let found = store.held_plan(store.reader(), hash).await?;
+    let unknown = || CliError::usage("there is no held plan of that hash", "entitled plan list shows all");
+    let plan = found.ok_or_else(unknown)?;
+    let status = status(store, &plan).await?;
+    if output == Output::Json {
+        let mut document = summary(&plan, &status);
+        document["changes"] = plan.changes;
+        say!("{document:#}");
+        return Ok(());
+    }
+    say!("{}\n{}  {status}  +{} -{}\n{}", plan.hash, plan.source, plan.created, plan.removed, plan.held);
+    let rows = [("+", "created"), ("-", "removed")].into_iter().flat_map(|(sign, list)| {
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let listed = plan.changes[list].as_array().into_iter().flatten();
+        listed.map(move |change| [sign.to_owned(), text(&change["user"]), text(&change["group"])])
+    });
+    say!("{}", table(["", "user", "group"], rows));
+    Ok(())
+}
+
+/// `held`, `approved`, `rejected`, or `superseded` by another plan of the source.
+async fn status(store: &Store, plan: &HeldPlan) -> Result<String, CliError> {
+    let approval = store.approval(store.reader(), &plan.source).await?;
+    let approved = approval.is_some_and(|approval| approval.hash == plan.hash);
+    Ok(match (&plan.superseded_by, &plan.rejected) {
+        (Some(_), _) => "superseded",
+        (None, _) if approved => "approved",
+        (None, Some(_)) => "rejected",
+        (None, None) => "held",
+    }
+    .to_owned())
+}
+
+fn summary(plan: &HeldPlan, status: &str) -> Value {
+    json!({
+        "hash": plan.hash, "source": plan.source, "status": status, "held": plan.held,
+        "created": plan.created, "removed": plan.removed, "since": written(plan.since), "seen_at": written(plan.seen_at),
+        "superseded_by": plan.superseded_by, "rejected": plan.rejected,
+    })
+}

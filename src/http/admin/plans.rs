@@ -1,0 +1,209 @@
+//! Held plans: what they would do, and a person's word about them.
+
+use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::{Extension, Json};
+use entitled_model::instant::written;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use super::{admin, object, reader, refused};
+use crate::admin::AdminError;
+use crate::config;
+use crate::http::observe::RequestId;
+use crate::http::{Problem, Service, whole_body};
+use crate::store::{Approval, HeldPlan};
+
+/// A plan that is held, or was before another took its place.
+#[derive(Serialize, ToSchema)]
+pub(in crate::http) struct PlanView {
+    hash: String,
+    source: String,
+    /// `held`, `approved`, `rejected` or `superseded`.
+    status: &'static str,
+    /// Which limit it is beyond.
+    held: String,
+    created: u64,
+    removed: u64,
+    /// When it was first held, and last: RFC 3339, UTC.
+    since: String,
+    seen_at: String,
+    superseded_by: Option<String>,
+    /// Why a person does not want it.
+    rejected: Option<String>,
+    /// `created` and `removed`, each a list of user and group, cut at 10,000. Only of one plan.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    changes: Option<Value>,
+}
+
+#[derive(Serialize, ToSchema)]
+pub(in crate::http) struct PlansView {
+    plans: Vec<PlanView>,
+}
+
+/// Why a plan is right.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::http) struct ApproveBody {
+    reason: String,
+    /// How long the approval waits for the run that applies the plan: `4h`. Default: for as long as the plan is the same.
+    expires_in: Option<String>,
+}
+
+/// Why a plan is wrong.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::http) struct RejectBody {
+    reason: String,
+}
+
+fn view(plan: HeldPlan, approval: Option<&Approval>) -> PlanView {
+    let status = match (&plan.superseded_by, &plan.rejected) {
+        (Some(_), _) => "superseded",
+        (None, _) if approval.is_some_and(|approval| approval.hash == plan.hash) => "approved",
+        (None, Some(_)) => "rejected",
+        (None, None) => "held",
+    };
+    let HeldPlan { source, hash, run_id: _, since, seen_at, held, created, removed, changes, superseded_by, rejected } =
+        plan;
+    PlanView {
+        hash,
+        source: source.to_string(),
+        status,
+        held,
+        created,
+        removed,
+        since: written(since),
+        seen_at: written(seen_at),
+        superseded_by,
+        rejected,
+        changes: Some(changes),
+    }
+}
+
+async fn seen(service: &Service, plan: HeldPlan) -> Result<PlanView, AdminError> {
+    let approval = service.store.approval(service.store.reader(), &plan.source).await?;
+    Ok(view(plan, approval.as_ref()))
+}
+
+/// Plans that are held, and those that they took the place of.
+#[utoipa::path(
+    get, path = "/api/v1/plans", tag = "administration", security(("bearer" = ["read", "admin"])),
+    responses(
+        (status = 200, body = PlansView),
+        (status = 401, description = "No valid credential", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "The credential lacks the scope", body = Problem, content_type = "application/problem+json"),
+        (status = 500, description = "A fault of entitled's own", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "The store does not answer", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub(in crate::http) async fn list(
+    State(service): State<Service>,
+    headers: HeaderMap,
+) -> Result<Json<PlansView>, Problem> {
+    reader(&service, &headers)?;
+    let listed = async {
+        let mut plans = Vec::new();
+        for plan in service.store.held_plans(service.store.reader()).await? {
+            plans.push(PlanView { changes: None, ..seen(&service, plan).await? });
+        }
+        Ok::<_, AdminError>(plans)
+    };
+    listed.await.map(|plans| Json(PlansView { plans })).map_err(|error| refused(&service, error))
+}
+
+/// One plan, with what it would do.
+#[utoipa::path(
+    get, path = "/api/v1/plans/{hash}", tag = "administration", security(("bearer" = ["read", "admin"])),
+    params(("hash" = String, Path, description = "The plan's hash, or enough of its beginning")),
+    responses(
+        (status = 200, body = PlanView),
+        (status = 401, description = "No valid credential", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "The credential lacks the scope", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "No such plan", body = Problem, content_type = "application/problem+json"),
+        (status = 500, description = "A fault of entitled's own", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "The store does not answer", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub(in crate::http) async fn show(
+    State(service): State<Service>,
+    Path(hash): Path<String>,
+    headers: HeaderMap,
+) -> Result<Json<PlanView>, Problem> {
+    reader(&service, &headers)?;
+    let shown = async {
+        let plan = service.store.held_plan(service.store.reader(), &hash).await?.ok_or(AdminError::NoPlan)?;
+        seen(&service, plan).await
+    };
+    shown.await.map(Json).map_err(|error| refused(&service, error))
+}
+
+/// Lets a plan be applied by the next run of its source, once, as long as it is this very plan.
+#[utoipa::path(
+    post, path = "/api/v1/plans/{hash}/approve", tag = "administration", request_body = ApproveBody, security(("bearer" = ["admin"])),
+    params(("hash" = String, Path, description = "The plan's hash, or enough of its beginning")),
+    responses(
+        (status = 200, body = PlanView),
+        (status = 400, description = "The body is malformed, or the reason is missing", body = Problem, content_type = "application/problem+json"),
+        (status = 401, description = "No valid credential", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "The credential lacks the scope", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "No such plan", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "Another plan has taken its place; the detail names it", body = Problem, content_type = "application/problem+json"),
+        (status = 413, description = "The body is too large", body = Problem, content_type = "application/problem+json"),
+        (status = 500, description = "A fault of entitled's own", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "The store does not answer", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub(in crate::http) async fn approve(
+    State(service): State<Service>,
+    Extension(id): Extension<RequestId>,
+    Path(hash): Path<String>,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Json<PlanView>, Problem> {
+    let admin = admin(&service, &headers, id)?;
+    let ApproveBody { reason, expires_in } = object(&whole_body(body)?, "reason and expires_in")?;
+    let bad = || Problem::new(StatusCode::BAD_REQUEST, "expires_in must be a duration such as 4h").field("expires_in");
+    let expires_at = match expires_in {
+        None => None,
+        Some(text) => {
+            let wait = config::duration(&text).and_then(|wait| chrono::TimeDelta::from_std(wait).ok());
+            let end = wait.and_then(|wait| service.store.clock().now().checked_add_signed(wait));
+            Some(end.ok_or_else(bad)?)
+        }
+    };
+    let approved = async { seen(&service, admin.approve_plan(&hash, &reason, expires_at).await?).await };
+    approved.await.map(Json).map_err(|error| refused(&service, error))
+}
+
+/// Says that a plan is not wanted; it stays held, and an approval of it ends.
+#[utoipa::path(
+    post, path = "/api/v1/plans/{hash}/reject", tag = "administration", request_body = RejectBody, security(("bearer" = ["admin"])),
+    params(("hash" = String, Path, description = "The plan's hash, or enough of its beginning")),
+    responses(
+        (status = 200, body = PlanView),
+        (status = 400, description = "The body is malformed, or the reason is missing", body = Problem, content_type = "application/problem+json"),
+        (status = 401, description = "No valid credential", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "The credential lacks the scope", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "No such plan", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "Another plan has taken its place; the detail names it", body = Problem, content_type = "application/problem+json"),
+        (status = 413, description = "The body is too large", body = Problem, content_type = "application/problem+json"),
+        (status = 500, description = "A fault of entitled's own", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "The store does not answer", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub(in crate::http) async fn reject(
+    State(service): State<Service>,
+    Extension(id): Extension<RequestId>,
+    Path(hash): Path<String>,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Json<PlanView>, Problem> {
+    let admin = admin(&service, &headers, id)?;
+    let RejectBody { reason } = object(&whole_body(body)?, "reason")?;
+    let rejected = async { seen(&service, admin.reject_plan(&hash, &reason).await?).await };
+    rejected.await.map(Json).map_err(|error| refused(&service, error))
+}
