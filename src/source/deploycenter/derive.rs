@@ -79,7 +79,7 @@ impl Row for Account {
 pub struct Subscribed {
     pub id: String,
     siret: Option<String>,
-    domains: Vec<Value>,
+    pub domains: Vec<Value>,
     has_unlisted_admins: bool,
 }
 
@@ -256,29 +256,9 @@ fn malformed(message: &'static str) -> Failure {
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
     use serde_json::json;
 
     use super::*;
-    use crate::source::testing::ann;
-
-    /// Any JSON whose objects use the keys of the wire.
-    fn any_json() -> impl Strategy<Value = Value> {
-        let leaf = prop_oneof![
-            Just(Value::Null),
-            any::<bool>().prop_map(Value::from),
-            any::<u64>().prop_map(Value::from),
-            "[a-c.]{0,3}|user|ann@commune-a.fr".prop_map(Value::from),
-        ];
-        let key = "id|siret|service_subscriptions|metadata|domains|is_active|service|email|type|roles|service_links|admin|scope";
-        leaf.prop_recursive(6, 64, 8, move |inner| {
-            prop_oneof![
-                prop::collection::vec(inner.clone(), 0..4).prop_map(Value::Array),
-                prop::collection::btree_map(key, inner, 0..8)
-                    .prop_map(|fields| Value::Object(fields.into_iter().collect())),
-            ]
-        })
-    }
 
     #[test]
     fn a_list_is_no_subscription_no_link_and_no_service() {
@@ -315,35 +295,6 @@ mod tests {
                 Some(ErrorClass::Malformed),
                 "{unread}"
             );
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn no_bytes_and_no_json_make_a_decoder_panic(bytes: Vec<u8>, organization in any_json(), account in any_json()) {
-            let _ = serde_json::from_slice::<Organization>(&bytes);
-            let _ = serde_json::from_slice::<Account>(&bytes);
-            let organization = serde_json::from_value::<Organization>(organization).ok();
-            let subscribed = organization.and_then(|organization| organization.subscribed(42).ok().flatten());
-            let accounts = serde_json::from_value::<Account>(account).ok().into_iter().collect();
-            let _ = derive(&[ann()], subscribed.as_slice(), vec![accounts], 42, &[]);
-        }
-
-        #[test]
-        fn any_domains_and_any_scope_are_read_or_refused(domains in any_json(), roles in any_json()) {
-            let subscription = json!({
-                "id": "o", "siret": "21750001600019", "service_subscriptions":
-                    [{ "metadata": { "domains": domains }, "is_active": true, "service": { "id": 42 } }]
-            });
-            let account = json!({
-                "id": "a", "email": "ann@commune-a.fr", "type": "user", "roles": [],
-                "service_links": [{ "roles": { "admin": roles }, "service": { "id": 42 } }]
-            });
-            let organization: Organization = serde_json::from_value(subscription).expect("an organisation");
-            let account: Account = serde_json::from_value(account).expect("an account");
-            if let Ok(Some(subscribed)) = organization.subscribed(42) {
-                let _ = derive(&[ann()], &[subscribed], vec![vec![account]], 42, &[]);
-            }
         }
     }
 }
