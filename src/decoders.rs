@@ -19,7 +19,7 @@ pub type Decoder = (&'static str, fn(&[u8]));
 #[must_use]
 pub fn all() -> Vec<Decoder> {
     let events: [Decoder; 1] = [("event", event)];
-    [&source::DECODERS[..], &http::DECODERS[..], &events[..]].concat()
+    [&source::DECODERS[..], &http::DECODERS[..], &[&events[..]]].concat().concat()
 }
 
 /// Checks one decoder on these bytes.

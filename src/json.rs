@@ -37,6 +37,21 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for FromMap<T> {
 /// # Errors
 /// When it is no list, or holds something other than objects that read as `T`.
 pub fn objects<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
-    let objects = Vec::<Object<T>>::deserialize(deserializer)?;
-    Ok(objects.into_iter().map(|Object(value)| value).collect())
+    Vec::<Object<T>>::deserialize(deserializer).map(values)
+}
+
+/// The same where there may be no list: `#[serde(default, deserialize_with = "json::objects_or_none")]`.
+///
+/// # Errors
+/// When it is neither `null` nor a list, or holds something other than objects that read as `T`.
+pub fn objects_or_none<'de, D, T>(deserializer: D) -> Result<Option<Vec<T>>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    Option::<Vec<Object<T>>>::deserialize(deserializer).map(|objects| objects.map(values))
+}
+
+fn values<T>(objects: Vec<Object<T>>) -> Vec<T> {
+    objects.into_iter().map(|Object(value)| value).collect()
 }

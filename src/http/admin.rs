@@ -1,5 +1,7 @@
 //! Administration over HTTP: groups, their members, resources made by hand. What is decided stands in `crate::admin`.
 
+#[cfg(any(test, feature = "fuzzing"))]
+mod decoders;
 pub(super) mod groups;
 pub(super) mod members;
 pub(super) mod plans;
@@ -9,6 +11,9 @@ use axum::http::{HeaderMap, StatusCode};
 use entitled_model::GroupId;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
+
+#[cfg(any(test, feature = "fuzzing"))]
+pub(super) use decoders::DECODERS;
 
 use super::observe::RequestId;
 use super::{Problem, Service};

@@ -3,12 +3,14 @@
 use entitled_model::resource::ResourceType;
 use serde_json::Value;
 
-use super::{hint, login, provisioning};
+use super::{admin, hint, login, provisioning};
 use crate::decoders::{Decoder, json};
 
-pub const DECODERS: [Decoder; 3] = [("login", reported), ("hint", hinted), ("provisioning", provisioned)];
+pub const DECODERS: [&[Decoder]; 2] = [&HOOKS, &admin::DECODERS];
 
-fn object(bytes: &[u8]) -> Option<Value> {
+const HOOKS: [Decoder; 3] = [("login", reported), ("hint", hinted), ("provisioning", provisioned)];
+
+pub(super) fn object(bytes: &[u8]) -> Option<Value> {
     let json = json(bytes)?;
     assert!(json.is_object(), "something else was taken for an object");
     Some(json)

@@ -7,27 +7,16 @@ use reqwest::header::{DATE, HeaderMap, HeaderName, HeaderValue};
 use serde_json::Value;
 
 use super::client::{Heard, PAUSE_MAX, Reply, http_date, retry_after};
-use super::{answer, deploycenter, google, local};
+use super::{answer, deploycenter, google, local, scim};
 use crate::decoders::{Decoder, json};
 
 const MAPPED: &str = "can_admin_maildomains";
 
-pub const DECODERS: [Decoder; 9] = {
-    let [groups, members, group, refusal, token, signed] = google::DECODERS;
-    [
-        groups,
-        members,
-        group,
-        refusal,
-        token,
-        signed,
-        ("deploycenter", entitlements),
-        ("local_file", local_file),
-        ("headers", headers),
-    ]
-};
+pub const DECODERS: [&[Decoder]; 4] = [&google::DECODERS, &scim::DECODERS, &deploycenter::DECODERS, &OTHERS];
 
-fn rules() -> Vec<MapRule> {
+const OTHERS: [Decoder; 3] = [("deploycenter", entitlements), ("local_file", local_file), ("headers", headers)];
+
+pub(super) fn rules() -> Vec<MapRule> {
     let facet = Facet { resource_type: "maildomain".to_owned(), permission: "admin".to_owned() };
     vec![MapRule { entitlement: MAPPED.to_owned(), facet }]
 }

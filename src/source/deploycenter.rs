@@ -7,6 +7,8 @@
 //!
 //! Invariant: the query carries the fixed parameters and the configured claims that the person has, and nothing else.
 
+#[cfg(any(test, feature = "fuzzing"))]
+mod decoders;
 mod derive;
 mod lists;
 mod management;
@@ -28,6 +30,8 @@ use super::client::{Call, Client, Content, Credential, Reply};
 use super::{EntitlementsBackend, Enumerator, Person, Urgency, answer};
 use crate::config::{DeployCenterConfig, QueryMethod};
 
+#[cfg(any(test, feature = "fuzzing"))]
+pub(super) use decoders::DECODERS;
 pub(super) use management::Management;
 
 const KEY_HEADER: HeaderName = HeaderName::from_static("x-service-auth");

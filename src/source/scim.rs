@@ -13,6 +13,8 @@
 
 mod accounts;
 mod census;
+#[cfg(any(test, feature = "fuzzing"))]
+mod decoders;
 mod features;
 mod filter;
 mod list;
@@ -36,6 +38,8 @@ use reqwest::header::InvalidHeaderValue;
 use super::client::Client;
 use super::{GroupSource, Person, Progress, Urgency};
 use crate::config::{Nested, ScimConfig};
+#[cfg(any(test, feature = "fuzzing"))]
+pub(super) use decoders::DECODERS;
 use scope::Scope;
 use service::Service;
 use trial::Trials;

@@ -18,7 +18,7 @@ pub fn faults() -> Vec<(Fault, &'static str)> {
         (Fault::Html, "malformed"),
         (Fault::redirect(), "malformed"),
         (Fault::wrong_type(), "malformed"),
-        (Fault::Oversize { bytes: 200_000 }, "malformed"),
+        (Fault::Oversize { bytes: 500_000 }, "malformed"),
         (Fault::Truncate, "incomplete"),
         (Fault::too_many_requests(1), "rate_limited"),
     ];

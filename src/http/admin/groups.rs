@@ -45,17 +45,17 @@ pub(in crate::http) struct AdminGroupsView {
 #[serde(deny_unknown_fields)]
 pub(in crate::http) struct NewGroupBody {
     /// Unique; surrounding white space is dropped.
-    name: String,
-    description: Option<String>,
+    pub(super) name: String,
+    pub(super) description: Option<String>,
 }
 
 /// What changes; a field that is left out stays.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::http) struct GroupPatchBody {
-    name: Option<String>,
+    pub(super) name: Option<String>,
     /// Empty: none.
-    description: Option<String>,
+    pub(super) description: Option<String>,
 }
 
 #[derive(Deserialize, IntoParams)]

@@ -48,7 +48,7 @@ pub(in crate::http) struct MembersView {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::http) struct NewMemberBody {
-    user_id: String,
+    pub(super) user_id: String,
 }
 
 #[derive(Deserialize, IntoParams)]

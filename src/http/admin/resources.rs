@@ -7,7 +7,7 @@ use axum::extract::rejection::BytesRejection;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::{Extension, Json};
-use entitled_model::resource::Attributes;
+use entitled_model::resource::{Attributes, ResourceType};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
@@ -71,13 +71,7 @@ pub(in crate::http) async fn create(
     let admin = admin(&service, &headers, id)?;
     let kind = resource_type_of(&resource_type)?;
     admin.may_create(kind).map_err(|error| refused(&service, error))?;
-    let NewResourceBody { id, attributes } = object(&whole_body(body)?, "id and attributes")?;
-    let id = kind.id(&id).map_err(|error| Problem::new(StatusCode::BAD_REQUEST, error.to_string()).field("id"))?;
-    let attributes = Attributes::of(&attributes);
-    if attributes.text().contains("\\u0000") {
-        let detail = "attributes must be free of NUL characters";
-        return Err(Problem::new(StatusCode::BAD_REQUEST, detail).field("attributes"));
-    }
+    let (id, attributes) = parse(kind, &whole_body(body)?)?;
     let provisioner = Provisioner {
         store: &service.store,
         registry: &service.registry,
@@ -91,6 +85,17 @@ pub(in crate::http) async fn create(
     }
     let view = NewResourceView { resource_type: kind.key.to_owned(), id, attributes: attributes.json() };
     Ok((StatusCode::CREATED, Json(view)))
+}
+
+pub(super) fn parse(kind: &ResourceType, body: &[u8]) -> Result<(String, Attributes), Problem> {
+    let NewResourceBody { id, attributes } = object(body, "id and attributes")?;
+    let id = kind.id(&id).map_err(|error| Problem::new(StatusCode::BAD_REQUEST, error.to_string()).field("id"))?;
+    let attributes = Attributes::of(&attributes);
+    if attributes.text().contains("\\u0000") {
+        let detail = "attributes must be free of NUL characters";
+        return Err(Problem::new(StatusCode::BAD_REQUEST, detail).field("attributes"));
+    }
+    Ok((id, attributes))
 }
 
 /// What an application may offer: the features that are on.

@@ -16,6 +16,7 @@ use serde_json::{Map, Value};
 
 use super::lists::Row;
 use super::{Person, answer, claim_text};
+use crate::json::{self, Object};
 
 const KEY: &str = "can_admin_maildomains";
 const ADMIN: &str = "admin";
@@ -25,6 +26,7 @@ const ADMIN: &str = "admin";
 pub struct Organization {
     id: String,
     siret: Option<String>,
+    #[serde(deserialize_with = "json::objects")]
     service_subscriptions: Vec<Subscription>,
     #[serde(default)]
     operator_admins_have_admin_role: bool,
@@ -34,7 +36,7 @@ pub struct Organization {
 struct Subscription {
     metadata: Option<Map<String, Value>>,
     is_active: bool,
-    service: Service,
+    service: Object<Service>,
 }
 
 #[derive(Deserialize)]
@@ -51,13 +53,14 @@ pub struct Account {
     #[serde(rename = "type")]
     kind: String,
     roles: Option<Vec<String>>,
+    #[serde(deserialize_with = "json::objects")]
     service_links: Vec<ServiceLink>,
 }
 
 #[derive(Deserialize)]
 struct ServiceLink {
     roles: Map<String, Value>,
-    service: Service,
+    service: Object<Service>,
 }
 
 impl Row for Organization {
@@ -76,7 +79,7 @@ impl Row for Account {
 pub struct Subscribed {
     pub id: String,
     siret: Option<String>,
-    domains: Vec<Value>,
+    pub domains: Vec<Value>,
     has_unlisted_admins: bool,
 }
 
@@ -88,7 +91,7 @@ impl Organization {
     pub fn subscribed(self, service_id: u64) -> Result<Option<Subscribed>, Failure> {
         let Self { id, siret, service_subscriptions, operator_admins_have_admin_role } = self;
         let mut active =
-            service_subscriptions.iter().filter(|one| one.is_active && one.service.id == service_id).peekable();
+            service_subscriptions.iter().filter(|one| one.is_active && one.service.0.id == service_id).peekable();
         if active.peek().is_none() {
             return Ok(None);
         }
@@ -190,11 +193,14 @@ impl Account {
         if self.roles.iter().flatten().any(|role| role == ADMIN) {
             return Ok(Some(Reach::All));
         }
-        let mut links = self.service_links.iter().filter(|link| link.service.id == service_id);
+        let mut links = self.service_links.iter().filter(|link| link.service.0.id == service_id);
         let Some(role) = links.find_map(|link| link.roles.get(ADMIN)) else { return Ok(None) };
-        let named = listed(role.pointer("/scope/domains"))?;
-        let named: BTreeSet<String> = named.iter().filter_map(Value::as_str).map(str::to_owned).collect();
-        Ok(Some(if named.is_empty() { Reach::All } else { Reach::Only(named) }))
+        let named = listed(scope(role)?.and_then(|scope| scope.get("domains")))?;
+        let named = named.iter().map(|domain| domain.as_str().map(str::to_owned)).collect::<Option<BTreeSet<_>>>();
+        match named.ok_or_else(|| malformed("a scope of the management API names something other than domains"))? {
+            named if named.is_empty() => Ok(Some(Reach::All)),
+            named => Ok(Some(Reach::Only(named))),
+        }
     }
 }
 
@@ -204,6 +210,22 @@ impl Reach {
             Reach::All => true,
             Reach::Only(named) => domain.as_str().is_some_and(|domain| named.contains(domain)),
         }
+    }
+}
+
+/// What a role is limited to; none when it is not. What can't be read must not widen it.
+fn scope(role: &Value) -> Result<Option<&Map<String, Value>>, Failure> {
+    match object_or_none(Some(role))? {
+        Some(role) => object_or_none(role.get("scope")),
+        None => Ok(None),
+    }
+}
+
+fn object_or_none(value: Option<&Value>) -> Result<Option<&Map<String, Value>>, Failure> {
+    match value {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::Object(fields)) => Ok(Some(fields)),
+        Some(_) => Err(malformed("a role of the management API, or its scope, is not an object")),
     }
 }
 
@@ -234,55 +256,45 @@ fn malformed(message: &'static str) -> Failure {
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
+    use serde_json::json;
 
     use super::*;
-    use crate::source::testing::ann;
 
-    /// Any JSON whose objects use the keys of the wire.
-    fn json() -> impl Strategy<Value = Value> {
-        let leaf = prop_oneof![
-            Just(Value::Null),
-            any::<bool>().prop_map(Value::from),
-            any::<u64>().prop_map(Value::from),
-            "[a-c.]{0,3}|user|ann@commune-a.fr".prop_map(Value::from),
-        ];
-        let key = "id|siret|service_subscriptions|metadata|domains|is_active|service|email|type|roles|service_links|admin|scope";
-        leaf.prop_recursive(6, 64, 8, move |inner| {
-            prop_oneof![
-                prop::collection::vec(inner.clone(), 0..4).prop_map(Value::Array),
-                prop::collection::btree_map(key, inner, 0..8)
-                    .prop_map(|fields| Value::Object(fields.into_iter().collect())),
-            ]
-        })
+    #[test]
+    fn a_list_is_no_subscription_no_link_and_no_service() {
+        // S8
+        let organization = |subscription: Value| {
+            serde_json::from_value::<Organization>(json!({ "id": "o", "service_subscriptions": [subscription] }))
+                .is_ok()
+        };
+        assert!(organization(json!({ "is_active": true, "service": { "id": 42 } })));
+        assert!(!organization(json!([null, true, { "id": 42 }])));
+        assert!(!organization(json!({ "is_active": true, "service": [42] })));
+        let account = |link: Value| {
+            serde_json::from_value::<Account>(json!({ "id": "a", "type": "user", "service_links": [link] })).is_ok()
+        };
+        assert!(account(json!({ "roles": {}, "service": { "id": 42 } })));
+        assert!(!account(json!([{}, { "id": 42 }])));
+        assert!(!account(json!({ "roles": {}, "service": [42] })));
     }
 
-    proptest! {
-        #[test]
-        fn no_bytes_and_no_json_make_a_decoder_panic(bytes: Vec<u8>, organization in json(), account in json()) {
-            let _ = serde_json::from_slice::<Organization>(&bytes);
-            let _ = serde_json::from_slice::<Account>(&bytes);
-            let organization = serde_json::from_value::<Organization>(organization).ok();
-            let subscribed = organization.and_then(|organization| organization.subscribed(42).ok().flatten());
-            let accounts = serde_json::from_value::<Account>(account).ok().into_iter().collect();
-            let _ = derive(&[ann()], subscribed.as_slice(), vec![accounts], 42, &[]);
+    #[test]
+    fn a_role_that_cannot_be_read_is_not_taken_for_one_without_a_scope() {
+        // S8
+        let reach = |role: Value| {
+            let link = json!({ "roles": { "admin": role }, "service": { "id": 42 } });
+            let account = json!({ "id": "a", "type": "user", "service_links": [link] });
+            serde_json::from_value::<Account>(account).expect("an account").reach(42)
+        };
+        for whole in [json!({}), json!({ "scope": null }), json!({ "scope": { "domains": [] } })] {
+            assert!(matches!(reach(whole), Ok(Some(Reach::All))));
         }
-
-        #[test]
-        fn any_domains_and_any_scope_are_read_or_refused(domains in json(), roles in json()) {
-            let subscription = serde_json::json!({
-                "id": "o", "siret": "21750001600019", "service_subscriptions":
-                    [{ "metadata": { "domains": domains }, "is_active": true, "service": { "id": 42 } }]
-            });
-            let account = serde_json::json!({
-                "id": "a", "email": "ann@commune-a.fr", "type": "user", "roles": [],
-                "service_links": [{ "roles": { "admin": roles }, "service": { "id": 42 } }]
-            });
-            let organization: Organization = serde_json::from_value(subscription).expect("an organisation");
-            let account: Account = serde_json::from_value(account).expect("an account");
-            if let Ok(Some(subscribed)) = organization.subscribed(42) {
-                let _ = derive(&[ann()], &[subscribed], vec![vec![account]], 42, &[]);
-            }
+        for unread in [json!(["scope"]), json!({ "scope": ["a.fr"] }), json!({ "scope": { "domains": [42] } })] {
+            assert_eq!(
+                reach(unread.clone()).err().map(|failure| failure.class),
+                Some(ErrorClass::Malformed),
+                "{unread}"
+            );
         }
     }
 }

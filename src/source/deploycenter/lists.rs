@@ -12,6 +12,8 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use url::Url;
 
+use crate::json;
+
 /// Pages of one list, at most.
 const PAGES_MAX: usize = 10_000;
 
@@ -22,9 +24,11 @@ pub trait Row: DeserializeOwned + Send {
 
 /// One page, as sent.
 #[derive(Deserialize)]
+#[serde(bound(deserialize = "R: Deserialize<'de>"))]
 pub struct Page<R> {
     count: u64,
     next: Option<String>,
+    #[serde(deserialize_with = "json::objects")]
     results: Vec<R>,
 }
 
@@ -100,9 +104,11 @@ fn malformed() -> Failure {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use reqwest::StatusCode;
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::source::client::Reply;
 
     #[derive(Deserialize)]
     struct Plain {
@@ -150,6 +156,16 @@ mod tests {
         }
         assert_eq!(class(list().take(page(2, None, &["a"]))), Some(ErrorClass::Incomplete));
         assert_eq!(class(list().take(page(1, Some("http://["), &["a"]))), Some(ErrorClass::Malformed));
+    }
+
+    #[test]
+    fn a_list_is_no_page_and_no_row() {
+        // S5
+        for page in [json!([0, null, []]), json!({ "count": 1, "next": null, "results": [["a"]] })] {
+            let reply = Reply::of(StatusCode::OK, page.to_string().as_bytes());
+            let read = reply.ok_json::<Page<Plain>>().map(|_| ());
+            assert_eq!(read.map_err(|failure| failure.class), Err(ErrorClass::Malformed), "{page}");
+        }
     }
 
     proptest! {

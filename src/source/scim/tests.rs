@@ -1,8 +1,7 @@
-//! The source against a small SCIM server with quirks, and its decoders against anything.
+//! The source against a small SCIM server with quirks.
 
 mod agreement;
 mod census;
-mod decoders;
 mod fake;
 mod faults;
 mod lookup;

@@ -11,6 +11,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::{incomplete, malformed};
+use crate::json::{self, Object};
 use crate::source::client::Reply;
 
 const LIST: &str = "urn:ietf:params:scim:api:messages:2.0:ListResponse";
@@ -62,6 +63,7 @@ pub trait Resource: DeserializeOwned + Send {
 pub struct User {
     pub id: Id,
     pub user_name: Option<String>,
+    #[serde(default, deserialize_with = "json::objects_or_none")]
     pub emails: Option<Vec<Email>>,
     pub active: Option<bool>,
 }
@@ -78,6 +80,7 @@ pub struct Group {
     pub id: Id,
     pub display_name: String,
     /// `None` when the answer leaves them out: no word about them in a list, no members in a group read alone.
+    #[serde(default, deserialize_with = "json::objects_or_none")]
     pub members: Option<Vec<Member>>,
 }
 
@@ -155,12 +158,12 @@ pub struct Page<R> {
 /// `malformed` when it is no `ListResponse`.
 pub fn page<R: Resource>(reply: &Reply) -> Result<Page<R>, Failure> {
     #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase")]
+    #[serde(rename_all = "camelCase", bound(deserialize = "R: Deserialize<'de>"))]
     struct List<R> {
         #[serde(default)]
         schemas: Vec<String>,
         total_results: Option<u64>,
-        #[serde(rename = "Resources")]
+        #[serde(default, rename = "Resources", deserialize_with = "json::objects_or_none")]
         resources: Option<Vec<R>>,
         next_cursor: Option<String>,
     }
@@ -183,9 +186,9 @@ pub fn resource<R: Resource>(reply: &Reply, id: &Id) -> Result<R, Failure> {
 pub struct ProviderConfig {
     #[serde(default)]
     schemas: Vec<String>,
-    etag: Option<Supported>,
-    pagination: Option<Pagination>,
-    filter: Option<Supported>,
+    etag: Option<Object<Supported>>,
+    pagination: Option<Object<Pagination>>,
+    filter: Option<Object<Supported>>,
 }
 
 #[derive(Deserialize)]
@@ -210,16 +213,16 @@ impl ProviderConfig {
     }
 
     pub fn offers_cursor(&self) -> bool {
-        self.pagination.as_ref().and_then(|pagination| pagination.cursor).unwrap_or(false)
+        self.pagination.as_ref().and_then(|Object(pagination)| pagination.cursor).unwrap_or(false)
     }
 
     pub fn offers_etag(&self) -> bool {
-        self.etag.as_ref().is_some_and(|etag| etag.supported)
+        self.etag.as_ref().is_some_and(|Object(etag)| etag.supported)
     }
 
     /// Whether it says in so many words that it has no filters.
     pub fn denies_filters(&self) -> bool {
-        self.filter.as_ref().is_some_and(|filter| !filter.supported)
+        self.filter.as_ref().is_some_and(|Object(filter)| !filter.supported)
     }
 }
 

@@ -101,6 +101,32 @@ async fn fields_of_a_wrong_type_in_a_resource_are_malformed() {
 }
 
 #[tokio::test]
+async fn a_list_is_no_object() {
+    // S5, S8, G1
+    let edits: [(&'static str, Edit); 10] = [
+        ("/Users?", |body| *body = json!([body["schemas"], 0, [], null])),
+        ("/Groups?", |body| *body = json!([body["schemas"], 0, [], null])),
+        ("/Users?", |body| body["Resources"][0] = json!(["u-1", "name-u-1", [], true])),
+        ("/Users?", |body| body["Resources"][0]["emails"][0] = json!(["ann@example.org", true])),
+        ("/Groups?", |body| body["Resources"][0] = json!(["g-1", "Devs", []])),
+        ("/Groups?", |body| body["Resources"][0]["members"][0] = json!(["u-1", "User", null])),
+        ("/ServiceProviderConfig", |body| *body = json!([body["schemas"], null, null, null])),
+        ("/ServiceProviderConfig", |body| body["etag"] = json!([true])),
+        ("/ServiceProviderConfig", |body| body["pagination"] = json!([true])),
+        ("/ServiceProviderConfig", |body| body["filter"] = json!([true])),
+    ];
+    for (number, (target, edit)) in edits.into_iter().enumerate() {
+        let bench = filled().await;
+        let schema = "urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig";
+        bench.server.state().provider_config = Some(json!({"schemas": [schema]}));
+        bench.server.fault(target, Fault::Edit(edit));
+        assert_eq!(class(&bench.census().await), Some(Malformed), "{number}");
+        bench.server.heal();
+        assert_eq!(memberships(&bench.census().await.expect("whole")).len(), 2, "{number}");
+    }
+}
+
+#[tokio::test]
 async fn a_refusal_names_the_setting_to_look_at() {
     let cases = [
         (401, "sources.directory.token"),

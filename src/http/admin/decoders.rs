@@ -1,0 +1,52 @@
+//! What the bodies of administration promise, on any bytes: they say what was read, and nothing beside it. See
+//! [`crate::decoders`].
+
+use entitled_model::resource::ResourceType;
+use serde_json::{Value, json};
+
+use super::groups::{GroupPatchBody, NewGroupBody};
+use super::members::NewMemberBody;
+use super::{object, resources};
+use crate::decoders::Decoder;
+use crate::http::decoders;
+
+pub const DECODERS: [Decoder; 4] = [
+    ("admin_group", group),
+    ("admin_group_patch", group_patch),
+    ("admin_member", member),
+    ("admin_resource", resource),
+];
+
+/// Whether a body says this; what is `null` it may leave out.
+fn says(bytes: &[u8], read: &Value) -> bool {
+    let Some(body) = decoders::object(bytes) else { return true };
+    let (body, read) = (body.as_object().expect("an object"), read.as_object().expect("an object"));
+    body.keys().all(|field| read.contains_key(field))
+        && read.iter().all(|(field, value)| body.get(field).unwrap_or(&Value::Null) == value)
+}
+
+fn group(bytes: &[u8]) {
+    let Ok(NewGroupBody { name, description }) = object(bytes, "a group") else { return };
+    assert!(says(bytes, &json!({ "name": name, "description": description })));
+}
+
+fn group_patch(bytes: &[u8]) {
+    let Ok(GroupPatchBody { name, description }) = object(bytes, "a change") else { return };
+    assert!(says(bytes, &json!({ "name": name, "description": description })));
+}
+
+fn member(bytes: &[u8]) {
+    let Ok(NewMemberBody { user_id }) = object(bytes, "a member") else { return };
+    assert!(says(bytes, &json!({ "user_id": user_id })));
+}
+
+/// The id is of the type's form; attributes are an object, empty when there are none.
+fn resource(bytes: &[u8]) {
+    let kind = ResourceType::of_path("maildomains").expect("a type");
+    let Ok((id, attributes)) = resources::parse(kind, bytes) else { return };
+    let Some(mut body) = decoders::object(bytes) else { return };
+    assert_eq!(Ok(id), kind.id(body["id"].as_str().expect("a text")));
+    let stated = body.as_object_mut().expect("an object").remove("attributes");
+    assert_eq!(attributes.json(), stated.unwrap_or_else(|| json!({})));
+    assert_eq!(body.as_object().map(serde_json::Map::len), Some(1), "a field was passed over");
+}
