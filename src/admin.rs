@@ -42,6 +42,8 @@ pub enum AdminError {
     NoUser,
     #[error("a group of this name is there already")]
     NameTaken,
+    #[error("a name of the form <type>:<id>:<permission> is a resource's group: entitlements make it")]
+    ReservedName,
     #[error("{0} is a system group: it can be neither renamed nor deleted")]
     SystemGroup(&'static str),
     #[error("the group is managed by source {0}: only that source changes its name and its members")]
@@ -99,6 +101,7 @@ impl Admin {
     /// When the name is taken or the description unusable.
     pub async fn create_group(&self, name: GroupName, description: Option<&str>) -> Result<GroupId, AdminError> {
         let description = description.map(described).transpose()?.flatten();
+        free_of_resources(&name)?;
         let mut unit = self.store.begin().await?;
         if !self.store.group_ids(unit.reader(), &[name.as_str()]).await?.is_empty() {
             return Err(AdminError::NameTaken);
@@ -131,6 +134,7 @@ impl Admin {
         let mut events = Vec::new();
         if let Some(name) = name.as_ref().filter(|name| name.as_str() != before.name) {
             own(&before)?;
+            free_of_resources(name)?;
             if !self.store.group_ids(unit.reader(), &[name.as_str()]).await?.is_empty() {
                 return Err(AdminError::NameTaken);
             }
@@ -269,6 +273,14 @@ fn own(group: &GroupRecord) -> Result<(), AdminError> {
 
 fn managed(group: &GroupRecord) -> Result<(), AdminError> {
     group.managed_by.clone().map_or(Ok(()), |source| Err(AdminError::SourceManaged(source)))
+}
+
+/// Refuses the names under which applications look for access to resources.
+fn free_of_resources(name: &GroupName) -> Result<(), AdminError> {
+    let mut parts = name.as_str().splitn(3, ':');
+    let (kind, _, permission) = (parts.next().unwrap_or_default(), parts.next(), parts.next());
+    let word = |text: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    if word(kind) && permission.is_some() { Err(AdminError::ReservedName) } else { Ok(()) }
 }
 
 /// A description as it is kept: none instead of a blank one.

@@ -248,13 +248,18 @@ struct Refresh {
 
 impl Refresh {
     async fn all(self, sources: Vec<Arc<Source>>, results: flight::Results) {
-        if let Err(error) = identify::remember(&self.runner.store, &self.identified, self.cause()).await {
-            tracing::error!(user = %self.identified.user.id, detail = crate::report::chain(&error), "a profile was not stored");
-        }
+        let flight::Results { sources: results, remembered } = results;
         let asking = sources.iter().zip(&results).map(|(source, result)| async {
             result.send_replace(Some(self.one(source).await));
         });
         futures_util::future::join_all(asking).await;
+        // What the login says is the person's whom the directory knows by this address, who may be another.
+        if !self.another_user.load(Ordering::Acquire)
+            && let Err(error) = identify::remember(&self.runner.store, &self.identified, self.cause()).await
+        {
+            tracing::error!(user = %self.identified.user.id, detail = crate::report::chain(&error), "a profile was not stored");
+        }
+        remembered.send_replace(true);
     }
 
     fn cause(&self) -> Cause {

@@ -20,7 +20,7 @@ use entitled_model::event::Cause;
 use entitled_model::instant::begin_after;
 use entitled_model::observation::Observation;
 use entitled_model::plan::Plan;
-use entitled_model::{GroupId, Instant, RunId, Trigger, UserId};
+use entitled_model::{GroupId, Instant, RunId, SourceName, Trigger, UserId};
 use tokio_util::sync::CancellationToken;
 
 pub use approval::Approve;
@@ -98,12 +98,14 @@ pub struct Reconciler {
     store: Store,
     /// The resource types whose resources must be provisioned here before an entitlement to one takes effect.
     provisioned_types: Arc<BTreeSet<String>>,
+    /// The configured sources that know people by accounts of their own.
+    directories: Arc<BTreeSet<SourceName>>,
 }
 
 impl Reconciler {
     #[must_use]
-    pub fn new(store: Store, provisioned_types: Arc<BTreeSet<String>>) -> Self {
-        Self { store, provisioned_types }
+    pub fn new(store: Store, provisioned_types: Arc<BTreeSet<String>>, directories: Arc<BTreeSet<SourceName>>) -> Self {
+        Self { store, provisioned_types, directories }
     }
 
     /// Asks the source, and makes the stored memberships of that source what it says.
@@ -218,6 +220,7 @@ impl Reconciler {
         // A newer observation that changed nothing has left a mark and no event.
         if self.store.changed_since(unit.reader(), prepared.based_on, &run.source.name).await?
             || self.superseded(unit.reader(), &run.source.name, observation).await? != prepared.superseded
+            || self.store.are_bound(unit.reader(), &run.source.name, &prepared.plan.people.accounts).await?
         {
             prepared = self.prepare(unit.reader(), run, observation).await?;
         }

@@ -104,7 +104,13 @@ impl Runner {
     /// As [`Reconciler::rehearse`].
     pub async fn rehearse(&self, source: &Source, scope: Scope, order: &Order<'_>) -> Result<SourceRun, RunError> {
         let run = run_of(source, order, scope, None, order.stop.clone());
-        Reconciler::new(self.store.clone(), Arc::clone(&self.provisioned_types)).rehearse(&run).await
+        self.reconciler().rehearse(&run).await
+    }
+
+    fn reconciler(&self) -> Reconciler {
+        let directories = self.registry.iter().filter(|source| !source.asks.one_by_one());
+        let directories = directories.map(|source| source.name.clone()).collect();
+        Reconciler::new(self.store.clone(), Arc::clone(&self.provisioned_types), Arc::new(directories))
     }
 
     async fn told(
@@ -119,7 +125,7 @@ impl Runner {
         let began = clock.monotonic();
         let breadth = scope.breadth();
         let run = run_of(source, order, scope, lease, stop);
-        let ended = Reconciler::new(self.store.clone(), Arc::clone(&self.provisioned_types)).run(&run).await;
+        let ended = self.reconciler().run(&run).await;
         let took = clock.monotonic().saturating_sub(began);
         let Order { run_id, trigger, .. } = order;
         let scheduled = source.settings.schedule.is_some();

@@ -24,7 +24,7 @@ const TABLES: [&str; 5] = [
         CONSTRAINT directory_account_pk PRIMARY KEY (source, external_id),
         CONSTRAINT directory_account_once UNIQUE (user_id, source)
     )",
-    // The addresses of an account other than the one in its user's profile.
+    // Every address that an account has, or had before anybody else did.
     "CREATE TABLE directory_address (
         source text NOT NULL CONSTRAINT directory_address_known_source REFERENCES source (name),
         email_key text NOT NULL,
@@ -112,6 +112,8 @@ impl MigrationTrait for Migration {
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        // The older program knows nobody who could lift it.
+        execute(manager, &["UPDATE user_account SET status = 'active' WHERE status = 'suspended'"]).await?;
         for table in ["vanished_group", "directory_address", "directory_account", "suspension"] {
             execute(manager, &[&format!("DROP TABLE {table}")]).await?;
         }

@@ -13,7 +13,7 @@ use crate::people::{Joined, PeopleChanges};
 pub type Pair = (GroupId, UserId);
 
 /// What the store knows about the names in an observation.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Known {
     /// Who the people of the observation are.
     pub people: Joined,
@@ -114,16 +114,17 @@ impl Conclusion {
 
 /// Gives the names of an observation their ids, taking new ones from `new_id` for what the store does not know.
 #[must_use]
-pub fn desired(observation: &Observation, known: &Known, new_id: &mut dyn FnMut() -> Uuid) -> Desired {
+pub fn desired(observation: &Observation, known: Known, new_id: &mut dyn FnMut() -> Uuid) -> Desired {
     match observation {
         Observation::Users(asked) => of_users(asked, known, new_id),
         Observation::Census { census, .. } => of_census(census, known, new_id),
     }
 }
 
-fn of_users(asked: &[AskedUser], known: &Known, new_id: &mut dyn FnMut() -> Uuid) -> Desired {
+fn of_users(asked: &[AskedUser], mut known: Known, new_id: &mut dyn FnMut() -> Uuid) -> Desired {
+    let people = std::mem::take(&mut known.people.changes);
     let mut groups = GroupJoin::new(&known.groups, Listing::Part, new_id);
-    let mut desired = Desired { people: known.people.changes.clone(), ..Desired::default() };
+    let mut desired = Desired { people, ..Desired::default() };
     let mut conclusions = BTreeMap::new();
     for asked in asked.iter().filter(|asked| !known.superseded.contains(&asked.user)) {
         let conclusion = match &asked.answer {
@@ -133,7 +134,10 @@ fn of_users(asked: &[AskedUser], known: &Known, new_id: &mut dyn FnMut() -> Uuid
                     if !answer.present {
                         continue;
                     }
-                    desired.new_users.push((asked.user, address.clone()));
+                    // One account may have been asked about under several of its addresses.
+                    if !conclusions.contains_key(&asked.user) {
+                        desired.new_users.push((asked.user, address.clone()));
+                    }
                 }
                 let effective = answer.groups.iter().filter(|group| known.is_effective(group));
                 desired.pairs.extend(effective.filter_map(|group| Some((groups.id(group)?, asked.user))));
@@ -150,13 +154,14 @@ fn of_users(asked: &[AskedUser], known: &Known, new_id: &mut dyn FnMut() -> Uuid
     desired
 }
 
-fn of_census(census: &Census, known: &Known, new_id: &mut dyn FnMut() -> Uuid) -> Desired {
-    let Joined { users, created, changes } = &known.people;
-    let mut desired = Desired { new_users: created.clone(), people: changes.clone(), ..Desired::default() };
-    let listed = census.groups.iter().filter_map(|observed| observed.group.external_id());
-    let mut groups = GroupJoin::new(&known.groups, Listing::Whole(listed.collect()), new_id);
+fn of_census(census: &Census, known: Known, new_id: &mut dyn FnMut() -> Uuid) -> Desired {
+    let Known { people: Joined { users, created, changes }, groups: known_groups, superseded, .. } = known;
+    let mut desired = Desired { new_users: created, people: changes, ..Desired::default() };
+    let listed =
+        census.groups.iter().filter_map(|observed| Some((observed.group.external_id()?, observed.group.name())));
+    let mut groups = GroupJoin::new(&known_groups, Listing::Whole(listed.collect()), new_id);
     let mut whole =
-        Whole { managed: known.groups.managed().collect(), superseded: known.superseded.clone(), ..Whole::default() };
+        Whole { managed: known_groups.managed().collect(), superseded: superseded.clone(), ..Whole::default() };
     desired.pairs.reserve_exact(census.groups.iter().map(|group| group.members.len()).sum());
     for observed in &census.groups {
         let Some(group) = groups.id(&observed.group) else { continue };
@@ -168,7 +173,7 @@ fn of_census(census: &Census, known: &Known, new_id: &mut dyn FnMut() -> Uuid) -
             whole.incomplete.insert(group, failure.class);
         }
         let members = observed.members.iter().filter_map(|&index| users[index as usize]);
-        let spoken_of = members.filter(|user| !known.superseded.contains(user));
+        let spoken_of = members.filter(|user| !superseded.contains(user));
         desired.pairs.extend(spoken_of.map(|user| (group, user)));
     }
     desired.pairs.sort_unstable();

@@ -17,10 +17,12 @@ pub struct KnownGroup {
     pub external_id: Option<String>,
     /// Whether the source that is being read manages it.
     pub managed: bool,
+    /// Whether its members have a permission on a resource.
+    pub of_resource: bool,
 }
 
 /// The groups of the store that an observation may speak of, each found by its name, and by its id in the directory.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct KnownGroups {
     groups: Vec<KnownGroup>,
     by_name: HashMap<String, usize>,
@@ -63,8 +65,8 @@ pub struct Rename {
 
 /// What of a directory an observation lists.
 pub enum Listing<'a> {
-    /// All its groups: these immutable ids, and no others, are there.
-    Whole(BTreeSet<&'a str>),
+    /// All its groups: these immutable ids with their names, and no others, are there.
+    Whole(BTreeMap<&'a str, &'a str>),
     /// Some of its groups; what is not listed may be there.
     Part,
 }
@@ -73,9 +75,11 @@ pub enum Listing<'a> {
 pub struct GroupJoin<'a> {
     known: &'a KnownGroups,
     listing: Listing<'a>,
+    /// Groups that have another name upstream, and can't have it here.
+    stuck: BTreeSet<GroupId>,
     new: BTreeMap<&'a str, (GroupId, &'a ObservedGroup)>,
     renamed: BTreeMap<GroupId, Rename>,
-    replaced: BTreeSet<GroupId>,
+    replaced: BTreeMap<GroupId, Rename>,
     new_id: &'a mut dyn FnMut() -> Uuid,
 }
 
@@ -84,32 +88,40 @@ pub struct GroupJoin<'a> {
 pub struct JoinedGroups {
     pub new: Vec<(GroupId, ObservedGroup)>,
     pub renamed: Vec<Rename>,
-    /// Groups whose name another one has now: the directory has deleted them.
-    pub replaced: BTreeSet<GroupId>,
+    /// Groups whose name another one has now: the directory has deleted them. Each with the name that it goes by as long as
+    /// somebody is in it.
+    pub replaced: BTreeMap<GroupId, Rename>,
 }
 
 impl<'a> GroupJoin<'a> {
     pub fn new(known: &'a KnownGroups, listing: Listing<'a>, new_id: &'a mut dyn FnMut() -> Uuid) -> Self {
+        let stuck = stuck(known, &listing);
         let (new, renamed, replaced) = Default::default();
-        Self { known, listing, new, renamed, replaced, new_id }
+        Self { known, listing, stuck, new, renamed, replaced, new_id }
     }
 
-    /// The group's id; none while only a whole list can tell whether it is the group that had its name before.
+    /// The group's id; none while its name is another's, or while only a whole list can tell whether it is the group that
+    /// had its name before.
     pub fn id(&mut self, group: &'a ObservedGroup) -> Option<GroupId> {
         match group {
             ObservedGroup::System(group) => Some(group.id()),
             ObservedGroup::Directory { name, external_id: Some(external_id) } => {
                 self.in_directory(group, name.as_str(), external_id)
             }
-            ObservedGroup::Directory { external_id: None, .. } | ObservedGroup::Resource { .. } => {
+            ObservedGroup::Directory { external_id: None, .. } => {
                 Some(self.known.named(group.name()).map_or_else(|| self.create(group), |known| known.id))
             }
+            // A group that was made by hand under such a name is not the resource's.
+            ObservedGroup::Resource { .. } => match self.known.named(group.name()) {
+                Some(known) => known.of_resource.then_some(known.id),
+                None => Some(self.create(group)),
+            },
         }
     }
 
     fn in_directory(&mut self, group: &'a ObservedGroup, name: &'a str, external_id: &str) -> Option<GroupId> {
         if let Some(known) = self.known.with_external_id(external_id) {
-            if known.name != name && self.is_free(name) {
+            if known.name != name && !self.stuck.contains(&known.id) && self.is_free(name) {
                 let rename = Rename { group: known.id, before: known.name.clone(), after: name.to_owned() };
                 self.renamed.insert(known.id, rename);
             }
@@ -126,11 +138,12 @@ impl<'a> GroupJoin<'a> {
     fn is_free(&mut self, name: &str) -> bool {
         let Some(holder) = self.known.named(name) else { return true };
         let (Listing::Whole(listed), Some(external_id)) = (&self.listing, &holder.external_id) else { return false };
-        if !is_anothers(holder) {
+        if !is_anothers(holder) || self.stuck.contains(&holder.id) {
             return false;
         }
-        if !listed.contains(external_id.as_str()) {
-            self.replaced.insert(holder.id);
+        if !listed.contains_key(external_id.as_str()) {
+            let after = format!("{} (gone {external_id})", holder.name);
+            self.replaced.insert(holder.id, Rename { group: holder.id, before: holder.name.clone(), after });
         }
         true
     }
@@ -146,6 +159,26 @@ impl<'a> GroupJoin<'a> {
             renamed: self.renamed.into_values().collect(),
             replaced: self.replaced,
         }
+    }
+}
+
+/// Groups whose name upstream is kept from them here, by a group from elsewhere or by another that is stuck itself.
+fn stuck(known: &KnownGroups, listing: &Listing<'_>) -> BTreeSet<GroupId> {
+    let Listing::Whole(listed) = listing else { return BTreeSet::new() };
+    let moving = listed.iter().filter_map(|(id, name)| {
+        let group = known.with_external_id(id).filter(|group| group.name != **name)?;
+        Some((group.id, known.named(name)?))
+    });
+    let moving: Vec<(GroupId, &KnownGroup)> = moving.collect();
+    let mut stuck = BTreeSet::new();
+    loop {
+        let kept = |holder: &KnownGroup| !is_anothers(holder) || stuck.contains(&holder.id);
+        let more: Vec<GroupId> =
+            moving.iter().filter(|(group, holder)| !stuck.contains(group) && kept(holder)).map(|(id, _)| *id).collect();
+        if more.is_empty() {
+            return stuck;
+        }
+        stuck.extend(more);
     }
 }
 
@@ -165,7 +198,13 @@ mod tests {
 
     fn stored(n: u128, name: &str, external_id: Option<&str>) -> KnownGroup {
         let external_id = external_id.map(str::to_owned);
-        KnownGroup { id: gid(n), name: name.to_owned(), managed: external_id.is_some(), external_id }
+        KnownGroup {
+            id: gid(n),
+            name: name.to_owned(),
+            managed: external_id.is_some(),
+            of_resource: false,
+            external_id,
+        }
     }
 
     fn listed(id: &str, name: &str) -> ObservedGroup {
@@ -176,10 +215,7 @@ mod tests {
     /// The ids given, in the order of the list, and what joining came to.
     fn joined(known: &[KnownGroup], groups: &[ObservedGroup], whole: bool) -> (Vec<Option<GroupId>>, JoinedGroups) {
         let known: KnownGroups = known.iter().cloned().collect();
-        let ids = groups.iter().filter_map(|group| match group {
-            ObservedGroup::Directory { external_id, .. } => external_id.as_deref(),
-            _ => None,
-        });
+        let ids = groups.iter().filter_map(|group| Some((group.external_id()?, group.name())));
         let listing = if whole { Listing::Whole(ids.collect()) } else { Listing::Part };
         let mut next = 100;
         let mut new_id = || {
@@ -209,13 +245,14 @@ mod tests {
         let (ids, came) = joined(&known, &[listed("x1", "b"), listed("x2", "a")], true);
         assert_eq!(ids, [Some(gid(1)), Some(gid(2))]);
         assert_eq!(came.renamed, [rename(1, "a", "b"), rename(2, "b", "a")]);
-        assert_eq!(came.replaced, BTreeSet::new());
+        assert_eq!(came.replaced, BTreeMap::new());
     }
 
     #[test]
     fn a_group_that_took_the_name_of_a_deleted_one_is_another_group() {
         let (ids, came) = joined(&[stored(1, "a", Some("x1"))], &[listed("x2", "a")], true);
-        assert_eq!((ids, came.new.len(), came.replaced), (vec![Some(gid(101))], 1, BTreeSet::from([gid(1)])));
+        assert_eq!((ids, came.new.len()), (vec![Some(gid(101))], 1));
+        assert_eq!(came.replaced, BTreeMap::from([(gid(1), rename(1, "a", "a (gone x1)"))]));
         let (ids, came) = joined(&[stored(1, "a", Some("x1"))], &[listed("x2", "a")], false);
         assert_eq!((ids, came), (vec![None], JoinedGroups::default()), "a part of the list can't tell");
     }
@@ -225,7 +262,7 @@ mod tests {
         let known = [stored(1, "a", Some("x1")), stored(2, "b", Some("x2"))];
         let (ids, came) = joined(&known, &[listed("x1", "b")], true);
         assert_eq!((ids, came.renamed), (vec![Some(gid(1))], vec![rename(1, "a", "b")]));
-        assert_eq!(came.replaced, BTreeSet::from([gid(2)]));
+        assert_eq!(came.replaced.keys().collect::<Vec<_>>(), [&gid(2)]);
         let (_, came) = joined(&known, &[listed("x1", "b")], false);
         assert_eq!(came, JoinedGroups::default(), "a part of the list can't tell: the name waits");
     }
@@ -237,5 +274,26 @@ mod tests {
         assert_eq!((ids, came), (vec![Some(gid(1))], JoinedGroups::default()), "it keeps its old name");
         let (ids, came) = joined(&known, &[listed("x9", "b")], true);
         assert_eq!((ids, came), (vec![Some(gid(2))], JoinedGroups::default()), "a new one joins it, as by name");
+    }
+
+    #[test]
+    fn a_name_that_its_holder_may_not_give_up_is_not_free() {
+        let known = [stored(1, "a", Some("x1")), stored(2, "b", Some("x2")), stored(3, "c", None)];
+        let groups = [listed("x1", "b"), listed("x2", "c"), listed("x9", "a")];
+        let (ids, came) = joined(&known, &groups, true);
+        assert_eq!(ids, [Some(gid(1)), Some(gid(2)), None], "the new one waits for its name");
+        assert_eq!(came, JoinedGroups::default());
+    }
+
+    #[test]
+    fn a_group_made_by_hand_under_the_name_of_a_resources_is_not_the_resources() {
+        let facet = crate::Facet { resource_type: "maildomain".into(), permission: "admin".into() };
+        let name = GroupName::of_resource(&facet, "a.fr").expect("valid");
+        let group = ObservedGroup::Resource { name: name.clone(), facet, resource_id: "a.fr".into() };
+        let by_hand = stored(1, name.as_str(), None);
+        let (ids, _) = joined(std::slice::from_ref(&by_hand), std::slice::from_ref(&group), false);
+        assert_eq!(ids, [None]);
+        let (ids, _) = joined(&[KnownGroup { of_resource: true, ..by_hand }], &[group], false);
+        assert_eq!(ids, [Some(gid(1))]);
     }
 }

@@ -273,8 +273,12 @@ pub struct Census {
 pub enum CensusPerson {
     /// Has an account in the directory.
     Account(Box<Account>),
-    /// Is known there by an address alone: a guest, or anybody where accounts can't be read.
-    Address(EmailAddress),
+    /// Is known there as a member alone: a guest, or anybody where accounts can't be read.
+    Member {
+        address: EmailAddress,
+        /// The directory's immutable id of whom the list of members names.
+        external_id: Option<String>,
+    },
 }
 
 impl CensusPerson {
@@ -282,7 +286,7 @@ impl CensusPerson {
     pub fn address(&self) -> &EmailAddress {
         match self {
             CensusPerson::Account(account) => &account.address,
-            CensusPerson::Address(address) => address,
+            CensusPerson::Member { address, .. } => address,
         }
     }
 
@@ -290,7 +294,7 @@ impl CensusPerson {
     pub fn account(&self) -> Option<&Account> {
         match self {
             CensusPerson::Account(account) => Some(account),
-            CensusPerson::Address(_) => None,
+            CensusPerson::Member { .. } => None,
         }
     }
 }

@@ -36,6 +36,8 @@ pub struct Stored {
     /// The facets of those groups that came from mapped entitlements.
     pub facets: BTreeMap<GroupId, Facet>,
     pub entitlements: BTreeMap<UserId, Entitlements>,
+    /// Of those who would join `Admin`, whoever is not active.
+    pub inactive: BTreeSet<UserId>,
     /// Active people in `Admin` with each source that supports them, oldest support first.
     pub admins: Vec<(UserId, SourceName)>,
     /// Removals that were blocked before and told then.
@@ -132,17 +134,19 @@ pub fn plan(source: &SourceName, desired: Desired, stored: &Stored, guard: &Guar
     } else {
         kept.extend(awaiting.into_iter().map(|pair| (pair, KeepReason::AwaitingConfirmation)));
     }
-    let last = last_administrator(source, &removes, &found.missing, &stored.admins);
+    let last = last_administrator(source, &removes, &found.missing, stored, &desired.people.suspended);
     removes.retain(|pair| Some(*pair) != last);
     kept.extend(last.map(|pair| (pair, KeepReason::LastAdministrator)));
     kept.sort_unstable();
     let (deleted_groups, vanished) = ended_groups(&desired, stored, &removes);
-    let JoinedGroups { new, renamed, replaced: _ } = desired.groups;
+    let JoinedGroups { new, renamed, replaced } = desired.groups;
+    // Whoever is kept in a group that was replaced keeps the group, and the name is the new one's.
+    let outlived = replaced.into_values().filter(|rename| !deleted_groups.contains(&rename.group));
     Plan {
         source: source.clone(),
         new_users: desired.new_users,
         new_groups: new,
-        renamed_groups: renamed,
+        renamed_groups: outlived.chain(renamed).collect(),
         vanished,
         deleted_groups,
         people: desired.people,
@@ -167,7 +171,7 @@ struct Unlisted {
 }
 
 fn unlisted(pairs: Vec<Pair>, desired: &Desired, stored: &Stored) -> Unlisted {
-    let gone = |group: &GroupId| stored.vanished.contains(group) || desired.groups.replaced.contains(group);
+    let gone = |group: &GroupId| stored.vanished.contains(group) || desired.groups.replaced.contains_key(group);
     let mut unlisted = Unlisted::default();
     for pair in pairs {
         match desired.conclusion.unlisted(pair, stored.facets.get(&pair.0)) {
@@ -207,7 +211,7 @@ fn ended_groups(
     stored: &Stored,
     removes: &[Pair],
 ) -> (BTreeSet<GroupId>, Option<BTreeSet<GroupId>>) {
-    let replaced = &desired.groups.replaced;
+    let replaced: BTreeSet<GroupId> = desired.groups.replaced.keys().copied().collect();
     let Conclusion::Everything(whole) = &desired.conclusion else { return (BTreeSet::new(), None) };
     let held = stored.pairs.iter().map(|(group, _)| *group);
     let unlisted = held.chain(whole.managed.iter().copied()).filter(|group| !whole.listed.contains(group));
@@ -215,27 +219,31 @@ fn ended_groups(
     let mut staying = stored.shared.clone();
     staying.extend(stored.pairs.iter().filter(|pair| removes.binary_search(pair).is_err()).map(|(group, _)| *group));
     let emptied: BTreeSet<GroupId> = removes.iter().map(|(group, _)| *group).collect();
-    let gone = |group: &GroupId| [&stored.vanished, replaced, &emptied].iter().any(|of| of.contains(group));
+    let gone = |group: &GroupId| [&stored.vanished, &replaced, &emptied].iter().any(|of| of.contains(group));
     let ended = unlisted.iter().filter(|group| whole.managed.contains(group) && !staying.contains(group));
     let ended: BTreeSet<GroupId> = ended.copied().filter(gone).collect();
     let remembered = unlisted.difference(&ended).chain(&whole.went_away).copied().collect();
     (ended, Some(remembered))
 }
 
-/// The one removal to keep so that `Admin` does not lose its last active person; the longest-standing one stays.
+/// The one removal to keep so that `Admin` does not lose its last active person; the longest-standing one stays. Whom this
+/// very plan suspends does not count, nor does who is not active.
 fn last_administrator(
     source: &SourceName,
     removes: &[Pair],
     creates: &[Pair],
-    admins: &[(UserId, SourceName)],
+    stored: &Stored,
+    suspended: &BTreeSet<UserId>,
 ) -> Option<Pair> {
     let leaves = |user: UserId| removes.binary_search(&(GroupId::ADMIN, user)).is_ok();
-    let joins = creates.iter().any(|(group, _)| *group == GroupId::ADMIN);
-    let stays = |(user, by): &(UserId, SourceName)| by != source || !leaves(*user);
-    if joins || admins.iter().any(stays) {
+    let counts = |user: &UserId| !suspended.contains(user) && !stored.inactive.contains(user);
+    let joins = creates.iter().any(|(group, user)| *group == GroupId::ADMIN && counts(user));
+    let mut admins = stored.admins.iter().filter(|(user, _)| counts(user)).peekable();
+    let first = admins.peek().map(|(user, _)| (GroupId::ADMIN, *user));
+    if joins || admins.any(|(user, by)| by != source || !leaves(*user)) {
         return None;
     }
-    admins.first().map(|(user, _)| (GroupId::ADMIN, *user))
+    first
 }
 
 fn beyond(guard: &Guard, asked: u64, of: u64) -> Option<Held> {

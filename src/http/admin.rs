@@ -45,9 +45,11 @@ fn reader(service: &Service, headers: &HeaderMap) -> Result<(), Problem> {
 fn refused(service: &Service, error: AdminError) -> Problem {
     let status = match &error {
         AdminError::Store(error) => return Problem::of_store(&service.reports, error),
-        AdminError::Name(_) | AdminError::Description | AdminError::Reason | AdminError::Expiry => {
-            StatusCode::BAD_REQUEST
-        }
+        AdminError::Name(_)
+        | AdminError::ReservedName
+        | AdminError::Description
+        | AdminError::Reason
+        | AdminError::Expiry => StatusCode::BAD_REQUEST,
         AdminError::NoGroup | AdminError::NoUser | AdminError::NotByAdmin(_) | AdminError::NoPlan => {
             StatusCode::NOT_FOUND
         }
@@ -62,7 +64,7 @@ fn refused(service: &Service, error: AdminError) -> Problem {
     };
     let problem = Problem::new(status, error.to_string());
     match error {
-        AdminError::Name(_) | AdminError::NameTaken => problem.field("name"),
+        AdminError::Name(_) | AdminError::ReservedName | AdminError::NameTaken => problem.field("name"),
         AdminError::Description => problem.field("description"),
         AdminError::NoUser => problem.field("user_id"),
         AdminError::Reason => problem.field("reason"),

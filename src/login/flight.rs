@@ -43,8 +43,13 @@ impl Refreshed {
     }
 }
 
-/// Where each source's result is put, in the order of the sources.
-pub(super) type Results = Vec<watch::Sender<Option<Refreshed>>>;
+/// Where the results are put.
+pub(super) struct Results {
+    /// One for each source, in their order.
+    pub sources: Vec<watch::Sender<Option<Refreshed>>>,
+    /// What the login said of the user is stored, or never will be.
+    pub remembered: watch::Sender<bool>,
+}
 
 /// A refresh of one user, under way or landed.
 #[derive(Clone)]
@@ -52,6 +57,7 @@ pub(super) struct Flight {
     profile: Profile,
     began: Duration,
     results: BTreeMap<SourceName, watch::Receiver<Option<Refreshed>>>,
+    remembered: watch::Receiver<bool>,
     another_user: Arc<AtomicBool>,
 }
 
@@ -63,15 +69,17 @@ impl Flight {
             results.insert(source, receiver);
             senders.push(sender);
         }
-        (Self { profile, began, results, another_user: Arc::default() }, senders)
+        let (remembering, remembered) = watch::channel(false);
+        (
+            Self { profile, began, results, remembered, another_user: Arc::default() },
+            Results { sources: senders, remembered: remembering },
+        )
     }
 
-    /// Ends when every source has answered or failed.
+    /// Ends when every source has answered or failed, and what the login said is stored.
     pub(super) async fn landed(&self) {
-        for result in self.results.values() {
-            // A sender that is gone will not answer any more.
-            let _ = result.clone().wait_for(Option::is_some).await;
-        }
+        // A sender that is gone will not answer any more.
+        let _ = self.remembered.clone().wait_for(|remembered| *remembered).await;
     }
 
     pub(super) fn result(&self, source: &SourceName) -> Option<Refreshed> {
@@ -88,7 +96,7 @@ impl Flight {
     }
 
     fn under_way(&self) -> bool {
-        self.results.values().any(|result| result.has_changed().is_ok() && result.borrow().is_none())
+        self.remembered.has_changed().is_ok() && !*self.remembered.borrow()
     }
 
     /// Whether a login that arrived then may take this flight's results for its own.

@@ -6,7 +6,7 @@ use entitled_model::desired::{Conclusion, Desired, Known, desired};
 use entitled_model::observation::{AskedUser, Observation, ObservedGroup};
 use entitled_model::people::Joined;
 use entitled_model::plan::{Plan, Stored, plan};
-use entitled_model::{Position, SourceName, UserId};
+use entitled_model::{GroupId, Position, SourceName, UserId};
 
 use super::people::Settled;
 use super::{Reconciler, Run};
@@ -41,9 +41,10 @@ impl Reconciler {
         let people = self.people(conn, source, observation, &settled, silent).await?;
         let known = self.known(conn, source, observation, settled, people, silent).await?;
         let clock = self.store.clock();
-        let desired = desired(observation, &known, &mut || clock.new_id());
-        drop(known);
-        let stored = self.stored(conn, source, observation, &desired).await?;
+        let desired = desired(observation, known, &mut || clock.new_id());
+        let mut stored = self.stored(conn, source, observation, &desired).await?;
+        let joining = desired.pairs.iter().filter(|(group, _)| *group == GroupId::ADMIN).map(|(_, user)| *user);
+        stored.inactive = self.store.inactive_among(conn, &joining.collect()).await?;
         let plan = plan(source, desired, &stored, &run.source.settings.guard);
         Ok(Prepared { plan, based_on, superseded })
     }
@@ -63,7 +64,8 @@ impl Reconciler {
         };
         let vanished = self.store.vanished_groups(conn, source).await?;
         let gone = whole.managed.difference(&whole.listed).copied();
-        let gone = gone.filter(|group| vanished.contains(group) || desired.groups.replaced.contains(group)).collect();
+        let gone =
+            gone.filter(|group| vanished.contains(group) || desired.groups.replaced.contains_key(group)).collect();
         let shared = self.store.groups_shared(conn, source, &gone).await?;
         Ok(Stored { vanished, shared, ..self.store.stored_of_source(conn, source).await? })
     }

@@ -289,9 +289,13 @@ pub(super) fn marks<'a>(
         Observation::Users(asked) => {
             let answered = asked.iter().filter_map(|asked| asked.answer.as_ref().ok().map(|answer| (asked, answer)));
             let stored = answered.filter(|(asked, answer)| answer.present || !is_newcomer(run, asked.user));
-            Box::new(
-                stored.map(|(asked, answer)| (Some(asked.user), asked.began_at, asked.completed_at, answer.verdict)),
-            )
+            // One account may have been asked about under several of its addresses: the newest counts.
+            let newest: BTreeMap<UserId, Applied> = stored
+                .map(|(asked, answer)| {
+                    (asked.user, (Some(asked.user), asked.began_at, asked.completed_at, answer.verdict))
+                })
+                .collect();
+            Box::new(newest.into_values())
         }
     }
 }

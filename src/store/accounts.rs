@@ -1,4 +1,4 @@
-//! Directories' accounts: whose each is, the further addresses of each, and who is suspended by whom.
+//! Directories' accounts: whose each is, its addresses, and who is suspended by whom.
 //!
 //! Accounts and addresses stand beside the log, as profiles do: an event tells that a profile changed, and no more.
 
@@ -6,8 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use entitled_model::people::{KnownPeople, PeopleChanges, Readdress};
 use entitled_model::{EmailKey, GroupId, Instant, SourceName, UserId};
+use futures_util::TryStreamExt;
 use sea_orm::{ConnectionTrait, QueryResult, Value};
-use serde_json::json;
+use serde::Serialize;
 
 use super::error::{Doing, StoreError};
 use super::sql::{Field, STATEMENT_ROWS_MAX, ids, rows, time};
@@ -40,15 +41,20 @@ struct Asked {
 }
 
 impl Store {
-    /// All that the store knows of people whom `source` may speak of.
+    /// All that the store knows of people whom `source` may speak of; of other sources, `directories` count.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn people(&self, conn: &impl Reader, source: &SourceName) -> Result<KnownPeople, StoreError> {
+    pub async fn people(
+        &self,
+        conn: &impl Reader,
+        source: &SourceName,
+        directories: &BTreeSet<SourceName>,
+    ) -> Result<KnownPeople, StoreError> {
         let every = || "true".to_owned();
         let asked =
             Asked { profiles: every(), accounts: every(), addresses: every(), users: every(), values: Vec::new() };
-        let mut known = self.known_people(conn, source, &asked).await?;
+        let mut known = self.known_people(conn, source, directories, &asked).await?;
         known.by_address = self.user_keys(conn).await?;
         Ok(known)
     }
@@ -61,9 +67,8 @@ impl Store {
         &self,
         conn: &impl Reader,
         source: &SourceName,
-        accounts: &[&str],
-        addresses: &[EmailKey],
-        users: &[UserId],
+        directories: &BTreeSet<SourceName>,
+        (accounts, addresses, users): (&[&str], &[EmailKey], &[UserId]),
     ) -> Result<KnownPeople, StoreError> {
         let d = conn.dialect();
         let texts = |texts: Vec<&str>| rows(&texts.into_iter().map(|text| [text]).collect::<Vec<_>>());
@@ -89,7 +94,7 @@ impl Store {
             users: of_holders,
             values: vec![texts(accounts.to_vec()), texts(keys), ids(users.iter().map(|user| user.0))],
         };
-        let mut known = self.known_people(conn, source, &asked).await?;
+        let mut known = self.known_people(conn, source, directories, &asked).await?;
         let sql = format!("SELECT email_key, user_id FROM user_profile WHERE {}", asked.profiles);
         known.by_address = self.pairs(conn, source, &asked, sql).await?.into_iter().map(folded).collect();
         Ok(known)
@@ -124,19 +129,26 @@ impl Store {
         &self,
         conn: &impl Reader,
         source: &SourceName,
+        directories: &BTreeSet<SourceName>,
         asked: &Asked,
     ) -> Result<KnownPeople, StoreError> {
         let Asked { profiles: _, accounts, addresses, users, values: _ } = asked;
         let by_account = format!("SELECT external_id, user_id FROM directory_account WHERE source = $1 AND {accounts}");
-        let further = format!("SELECT email_key, user_id FROM directory_address WHERE source = $1 AND {addresses}");
+        let of_accounts = format!("SELECT email_key, user_id FROM directory_address WHERE source = $1 AND {addresses}");
         let suspended = format!("SELECT source, user_id FROM suspension WHERE source = $1 AND {users}");
         let elsewhere = format!("SELECT source, user_id FROM directory_account WHERE source <> $1 AND {users}");
         Ok(KnownPeople {
             by_address: Default::default(),
             by_account: self.pairs(conn, source, asked, by_account).await?.into_iter().collect(),
-            further: self.pairs(conn, source, asked, further).await?.into_iter().map(folded).collect(),
+            of_accounts: self.pairs(conn, source, asked, of_accounts).await?.into_iter().map(folded).collect(),
             suspended: self.pairs(conn, source, asked, suspended).await?.into_iter().map(|(_, user)| user).collect(),
-            elsewhere: self.pairs(conn, source, asked, elsewhere).await?.into_iter().map(|(_, user)| user).collect(),
+            elsewhere: self
+                .pairs(conn, source, asked, elsewhere)
+                .await?
+                .into_iter()
+                .filter(|(other, _)| directories.contains(&SourceName::stored(other.clone())))
+                .map(|(_, user)| user)
+                .collect(),
         })
     }
 
@@ -148,11 +160,64 @@ impl Store {
         sql: String,
     ) -> Result<Vec<(String, UserId)>, StoreError> {
         let values = std::iter::once(source.as_str().into()).chain(asked.values.iter().cloned());
-        let found = conn.query_all_raw(conn.dialect().statement(sql, values)).await.doing(DOING)?;
-        let read = |row: &QueryResult| {
-            Ok((row.try_get_by_index(0).doing(DOING)?, UserId(row.try_get_by_index(1).doing(DOING)?)))
-        };
-        found.iter().map(read).collect()
+        let statement = conn.dialect().statement(sql, values);
+        // One row at a time: a whole directory's are many.
+        let mut rows = Box::pin(conn.stream_raw(statement).await.doing(DOING)?);
+        let mut pairs = Vec::new();
+        while let Some(row) = rows.try_next().await.doing(DOING)? {
+            pairs.push((row.try_get_by_index(0).doing(DOING)?, UserId(row.try_get_by_index(1).doing(DOING)?)));
+        }
+        Ok(pairs)
+    }
+
+    /// Whether one of these accounts, or of their users, is bound by now: what was planned of them is out of date.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn are_bound(
+        &self,
+        conn: &impl Reader,
+        source: &SourceName,
+        accounts: &BTreeMap<String, UserId>,
+    ) -> Result<bool, StoreError> {
+        let d = conn.dialect();
+        let sql = format!(
+            "SELECT 1 FROM directory_account WHERE source = $1
+               AND (external_id IN (SELECT {} FROM {each}) OR user_id IN (SELECT {} FROM {each})) LIMIT 1",
+            d.text(0),
+            d.uuid(1),
+            each = d.each("$2")
+        );
+        let all: Vec<_> = accounts.iter().collect();
+        for chunk in all.chunks(STATEMENT_ROWS_MAX) {
+            let statement = d.statement(&sql, [source.as_str().into(), rows(chunk)]);
+            if conn.query_one_raw(statement).await.doing(DOING)?.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Those of `users` who are not active.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn inactive_among(
+        &self,
+        conn: &impl Reader,
+        users: &BTreeSet<UserId>,
+    ) -> Result<BTreeSet<UserId>, StoreError> {
+        if users.is_empty() {
+            return Ok(BTreeSet::new());
+        }
+        let d = conn.dialect();
+        let sql = format!(
+            "SELECT id FROM user_account WHERE status <> 'active' AND id IN (SELECT {} FROM {})",
+            d.uuid(0),
+            d.each("$1")
+        );
+        let found = conn.query_all_raw(d.statement(sql, [ids(users.iter().map(|user| user.0))])).await.doing(DOING)?;
+        found.iter().map(|row| Ok(UserId(row.try_get_by_index(0).doing(DOING)?))).collect()
     }
 
     /// Whether a user may use what they have.
@@ -199,24 +264,16 @@ impl Unit {
     /// # Errors
     /// When the database refuses.
     pub async fn write_people(&mut self, source: &SourceName, changes: &PeopleChanges) -> Result<(), StoreError> {
-        let PeopleChanges { addresses, accounts, further, dropped, suspended: _, reactivated: _ } = changes;
+        let PeopleChanges { addresses, accounts, of_accounts, suspended: _, reactivated: _ } = changes;
         self.readdress(addresses).await?;
-        let rows: Vec<_> = accounts.iter().map(|(id, user)| json!([source, id, user])).collect();
-        let columns = [("source", Field::Text), ("external_id", Field::Text), ("user_id", Field::Uuid)];
-        self.write_rows(&self.dialect().insert("directory_account", &columns, ""), &rows).await?;
         let d = self.dialect();
-        let drop = format!(
-            "DELETE FROM directory_address WHERE (source, email_key) IN (SELECT {}, {} FROM {})",
-            d.text(0),
-            d.text(1),
-            d.each("$1")
-        );
-        let rows: Vec<_> = dropped.iter().map(|key| json!([source, key.as_str()])).collect();
-        self.write_rows(&drop, &rows).await?;
+        let columns = [("source", Field::Text), ("external_id", Field::Text), ("user_id", Field::Uuid)];
+        let bind = d.insert("directory_account", &columns, "");
+        self.write_rows(&bind, accounts.iter().map(|(id, user)| (source, id, user))).await?;
         let columns = [("source", Field::Text), ("email_key", Field::Text), ("user_id", Field::Uuid)];
         let replace = "ON CONFLICT (email_key, source) DO UPDATE SET user_id = excluded.user_id";
-        let rows: Vec<_> = further.iter().map(|(key, user)| json!([source, key.as_str(), user])).collect();
-        self.write_rows(&d.insert("directory_address", &columns, replace), &rows).await
+        let put = d.insert("directory_address", &columns, replace);
+        self.write_rows(&put, of_accounts.iter().map(|(key, user)| (source, key.as_str(), user))).await
     }
 
     /// Whoever has an address gives it up before another takes it.
@@ -231,17 +288,14 @@ impl Unit {
                 d.uuid(0)
             )
         };
-        let all: Vec<_> = changes.keys().map(|user| json!([user, at])).collect();
-        self.write_rows(&of("email = NULL, email_key = NULL"), &all).await?;
+        self.write_rows(&of("email = NULL, email_key = NULL"), changes.keys().map(|user| (user, &at))).await?;
         let absorbed = changes.iter().filter(|(_, change)| **change == Readdress::Absorbed);
-        let absorbed: Vec<_> = absorbed.map(|(user, _)| json!([user, at])).collect();
-        self.write_rows(&of("sub = NULL"), &absorbed).await?;
+        self.write_rows(&of("sub = NULL"), absorbed.map(|(user, _)| (user, &at))).await?;
         let taken = changes.iter().filter_map(|(user, change)| match change {
-            Readdress::To(address) => Some(json!([user, at, address.as_given(), address.key().as_str()])),
+            Readdress::To(address) => Some((user, &at, address.as_given(), address.key().as_str().to_owned())),
             Readdress::Lost | Readdress::Absorbed => None,
         });
-        let taken: Vec<_> = taken.collect();
-        self.write_rows(&of(&format!("email = {}, email_key = {}", d.text(2), d.text(3))), &taken).await
+        self.write_rows(&of(&format!("email = {}, email_key = {}", d.text(2), d.text(3))), taken).await
     }
 
     /// Remembers which groups the complete list that began at `since` did not have, and forgets the others.
@@ -265,15 +319,25 @@ impl Unit {
         self.reader().execute_raw(d.statement(sql, values)).await.doing(DOING)?;
         let columns = [("source", Field::Text), ("group_id", Field::Uuid), ("since", Field::Time)];
         let keep = "ON CONFLICT (source, group_id) DO NOTHING";
-        let rows: Vec<_> = groups.iter().map(|group| json!([source, group, time(since)])).collect();
-        self.write_rows(&d.insert("vanished_group", &columns, keep), &rows).await
+        let since = time(since);
+        let marked = groups.iter().map(|group| (source, group, &since));
+        self.write_rows(&d.insert("vanished_group", &columns, keep), marked).await
     }
 
-    async fn write_rows(&self, sql: &str, all: &[serde_json::Value]) -> Result<(), StoreError> {
-        for chunk in all.chunks(STATEMENT_ROWS_MAX) {
-            let statement = self.dialect().statement(sql, [rows(chunk)]);
+    /// Runs `sql` over rows, a bounded number at a time.
+    async fn write_rows<T: Serialize>(
+        &self,
+        sql: &str,
+        mut all: impl Iterator<Item = T> + Send,
+    ) -> Result<(), StoreError> {
+        loop {
+            let chunk: Vec<T> = all.by_ref().take(STATEMENT_ROWS_MAX).collect();
+            if chunk.is_empty() {
+                return Ok(());
+            }
+            let statement = self.dialect().statement(sql, [rows(&chunk)]);
+            drop(chunk);
             self.reader().execute_raw(statement).await.doing("writing accounts")?;
         }
-        Ok(())
     }
 }

@@ -111,7 +111,7 @@ impl Store {
     ) -> Result<KnownGroups, StoreError> {
         const DOING: &str = "reading groups";
         let sql = format!(
-            "SELECT id, name, external_id, managed_by = $1 FROM user_group
+            "SELECT id, name, external_id, managed_by = $1, resource_type IS NOT NULL FROM user_group
              WHERE ended_position IS NULL AND {condition} ORDER BY id"
         );
         let values = std::iter::once(source.as_str().into()).chain(values);
@@ -123,6 +123,7 @@ impl Store {
                 name: row.try_get_by_index(1).doing(DOING)?,
                 external_id: row.try_get_by_index(2).doing(DOING)?,
                 managed: managed.unwrap_or_default(),
+                of_resource: row.try_get_by_index(4).doing(DOING)?,
             })
         };
         found.iter().map(read).collect()

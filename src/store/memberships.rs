@@ -83,7 +83,9 @@ impl Store {
     /// When the database does not answer.
     pub async fn administrators(&self, conn: &impl Reader) -> Result<Vec<(UserId, SourceName)>, StoreError> {
         let d = conn.dialect();
+        // Whoever can't log in by any name can't administer either.
         let sql = "SELECT m.user_id, m.source FROM membership m JOIN user_account u ON u.id = m.user_id
+            JOIN user_profile p ON p.user_id = u.id AND (p.email IS NOT NULL OR p.sub IS NOT NULL)
             WHERE m.group_id = $1 AND m.to_position IS NULL AND u.status = 'active' AND u.kind = 'person'
             ORDER BY m.from_position, m.user_id";
         let rows = conn.query_all_raw(d.statement(sql, [GroupId::ADMIN.0.into()])).await.doing(DOING)?;

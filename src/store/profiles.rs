@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use entitled_entity::user_profile;
 use entitled_model::event::ProfileField;
-use entitled_model::{EmailAddress, EmailKey, Subject, UserId};
+use entitled_model::{EmailAddress, Subject, UserId};
 use sea_orm::{ActiveModelTrait, ActiveValue::Set, ConnectionTrait};
 use serde_json::{Value, json};
 
@@ -92,20 +92,6 @@ impl Unit {
             updated_at: Set(self.at()),
         };
         row.update(self.reader()).await.doing("updating a profile")?;
-        match (&user.profile.email, &profile.email) {
-            (Some(before), Some(after)) if before.key() != after.key() => {
-                self.swap_addresses(user.id, &before.key(), &after.key()).await
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// A user who now goes by a further address of their account is still found by the one before.
-    async fn swap_addresses(&mut self, user: UserId, before: &EmailKey, after: &EmailKey) -> Result<(), StoreError> {
-        let sql = "UPDATE directory_address SET email_key = $1 WHERE email_key = $2 AND user_id = $3";
-        let values = [before.as_str().into(), after.as_str().into(), user.0.into()];
-        let swapped = self.dialect().statement(sql, values);
-        self.reader().execute_raw(swapped).await.doing("swapping a user's addresses")?;
         Ok(())
     }
 }

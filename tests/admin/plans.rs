@@ -1,10 +1,15 @@
 //! Held plans: approved by their hash, once; rejected; void when they change.
 
+use std::sync::Arc;
+
+use entitled::admin::Admin;
+use entitled::clock::Clock;
+use entitled::store::{Access, Store};
 use serde_json::{Value, json};
 
 use crate::hand::{admin, ask, events_after, head, serve};
 use crate::on_both_stores;
-use crate::support::{Ended, World};
+use crate::support::{Ended, PATIENCE, World};
 
 const GROUP: &str = "grp_acme_staff@example.com";
 const MEMBERS: usize = 30;
@@ -133,8 +138,15 @@ on_both_stores! {
 
     async fn an_approval_that_ended_is_void(world: World) {
         let hash = held(&world, 10).await;
-        let approve = ["plan", "approve", &hash, "--reason", "right", "--expires-in", "1ms"];
-        assert_eq!(world.run(&approve).await.code, 0);
+        // Given two hours ago, for an hour.
+        let given_at = Clock::system().now() - chrono::TimeDelta::hours(2);
+        let (clock, _) = Clock::manual(given_at);
+        let url = world.database.url();
+        let store = Store::open(url, 1, PATIENCE, Access::ReadWrite, clock).await.expect("a store");
+        let features = Arc::new(entitled::config::Config::default().features);
+        let office = Admin { store, features, actor: "operator".to_owned(), correlation_id: None };
+        office.approve_plan(&hash, "right", Some(given_at + chrono::TimeDelta::hours(1))).await.expect("approved");
+        office.store.close().await.expect("closed");
         let before = head(&world).await;
         assert_eq!(outcome(&sync(&world, &[]).await), (4, "held".to_owned()));
         assert_eq!(types_after(&world, before).await, ["plan.approval_voided"]);

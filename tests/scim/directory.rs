@@ -151,4 +151,15 @@ on_both_stores! {
         expect(&sync(&world, &["--user", ANN]).await, 3, "unavailable");
         assert_eq!(groups_of(&world, ANN).await, ["Admin", "Everyone"]);
     }
+
+    async fn somebody_whose_address_changed_is_found_by_the_id(world: World) {
+        // G4
+        let mut world = world;
+        let server = filled(&mut world, MAPPED).await;
+        expect(&sync(&world, &[]).await, 0, "applied");
+        let id = world.user(BOB).await["id"].as_str().expect("id").to_owned();
+        server.set(|state| state.users[1] = user("u2", "bob.b@example.org"));
+        let ended = sync(&world, &["--user", BOB]).await;
+        assert_eq!(groups_of(&world, &id).await, ["Everyone", "acme-devs"], "{ended:?}");
+    }
 }

@@ -144,6 +144,8 @@ async fn reads_what_somebody_else_serves(mut world: World, offers: Offers) {
     expect(&sync(&world, &["--user", "user3@example.org"]).await, 0, "unchanged");
 
     peer.send(reqwest::Method::DELETE, &format!("/Groups/{empty}"), None).await;
+    // A whole group is believed to be gone when the next list agrees.
+    expect(&sync(&world, &[]).await, 0, "unchanged");
     expect(&sync(&world, &[]).await, 0, "applied");
     assert_eq!(groups_of(&world, ANN).await, ["Admin", "acme-all"]);
     expect(&sync(&world, &[]).await, 0, "unchanged");

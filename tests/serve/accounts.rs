@@ -64,6 +64,47 @@ on_both_stores! {
         let again = login(&daemon, &json!({"sub": "sub-ann"})).await;
         assert_eq!(again["user"]["id"], before["user"]["id"]);
     }
+
+    async fn what_a_newcomer_s_login_says_is_not_the_colleague_s_who_left(world: World) {
+        // S19
+        let mut world = world;
+        never_cached(&mut world);
+        world.org().add_member(A, ANN);
+        let daemon = world.serve().await;
+        let left = login(&daemon, &json!({"email": ANN, "sub": "sub-ann"})).await;
+        world.org().purge_user(ANN).add_member("grp_acme_b@example.com", ANN);
+        let newcomer = login(&daemon, &json!({"email": ANN, "sub": "sub-new"})).await;
+        assert_ne!(newcomer["user"]["id"], left["user"]["id"], "{newcomer}");
+        let by_sub = login(&daemon, &json!({"sub": "sub-new"})).await;
+        assert_eq!(by_sub["user"]["id"], newcomer["user"]["id"], "left {left} newcomer {newcomer} by_sub {by_sub}");
+    }
+
+    async fn an_address_that_only_logins_bring_stays(world: World) {
+        // S3, D1
+        let mut world = world;
+        never_cached(&mut world);
+        world.org().add_member(A, ANN);
+        let daemon = world.serve().await;
+        login(&daemon, &json!({"email": ANN, "sub": "sub-ann"})).await;
+        login(&daemon, &json!({"email": "ann@idp.example.net", "sub": "sub-ann"})).await;
+        let before = world.user("sub-ann").await["email"].clone();
+        let ended = world.sync(&["--source", "google_sync"]).await;
+        assert_eq!((world.user("sub-ann").await["email"].clone(), ended.json()["outcome"].clone()), (before, json!("unchanged")), "{ended:?}");
+    }
+
+    async fn whoever_is_reactivated_may_log_in_though_they_are_in_no_group(world: World) {
+        // G5
+        let mut world = world;
+        never_cached(&mut world);
+        world.org().add_member(A, ANN);
+        assert_eq!(world.sync(&["--source", "google_sync"]).await.code, 0);
+        world.org().suspend_user(ANN).remove_member(A, ANN);
+        assert_eq!(world.sync(&["--source", "google_sync"]).await.code, 0);
+        world.org().reactivate_user(ANN);
+        let daemon = world.serve().await;
+        let back = login(&daemon, &json!({"email": ANN})).await;
+        assert_eq!(back["decision"], json!("allow"), "{back}");
+    }
 }
 
 fn freshness(answer: &Value) -> Value {

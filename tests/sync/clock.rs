@@ -32,7 +32,7 @@ async fn run_at(world: &World, now: Instant) -> SourceRun {
         progress: &Silent,
         stop: CancellationToken::new(),
     };
-    let ended = Reconciler::new(store.clone(), Arc::default()).run(&run).await.expect("no error");
+    let ended = Reconciler::new(store.clone(), Arc::default(), Arc::default()).run(&run).await.expect("no error");
     store.close().await.expect("closed");
     ended
 }

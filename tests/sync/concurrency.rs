@@ -164,7 +164,7 @@ on_both_stores! {
             progress: &Silent,
             stop: CancellationToken::new(),
         };
-        let reconciler = Reconciler::new(store.clone(), Arc::default());
+        let reconciler = Reconciler::new(store.clone(), Arc::default(), Arc::default());
         let mut waiting = Box::pin(reconciler.run(&run));
         let early = tokio::time::timeout(WATCHED, &mut waiting).await;
         assert!(early.is_err(), "it waits for the head of the log: {early:?}");

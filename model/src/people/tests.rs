@@ -40,12 +40,12 @@ fn known(addresses: &[(&str, u128)], accounts: &[(&str, u128)]) -> KnownPeople {
 
 /// Joins; whoever is not stored becomes user 100 and up.
 fn joined(people: &[CensusPerson], known: &KnownPeople) -> Joined {
-    join(people, known, &BTreeSet::new(), &mut |at| Some(user(100 + at as u128)))
+    join(people, &[], known, &BTreeSet::new(), &mut |at| Some(user(100 + at as u128)))
 }
 
 /// The state after the changes, as the store keeps it.
 fn after(mut known: KnownPeople, joined: &Joined) -> KnownPeople {
-    let PeopleChanges { addresses, accounts, further, dropped, suspended, reactivated } = &joined.changes;
+    let PeopleChanges { addresses, accounts, of_accounts, suspended, reactivated } = &joined.changes;
     known.by_address.retain(|_, user| !addresses.contains_key(user));
     for (user, change) in addresses {
         if let Readdress::To(address) = change {
@@ -54,8 +54,7 @@ fn after(mut known: KnownPeople, joined: &Joined) -> KnownPeople {
     }
     known.by_address.extend(joined.created.iter().map(|(user, address)| (address.key(), *user)));
     known.by_account.extend(accounts.iter().map(|(id, user)| (id.clone(), *user)));
-    known.further.retain(|key, _| !dropped.contains(key));
-    known.further.extend(further.iter().map(|(key, user)| (key.clone(), *user)));
+    known.of_accounts.extend(of_accounts.iter().map(|(key, user)| (key.clone(), *user)));
     known.suspended.extend(suspended);
     known.suspended.retain(|user| !reactivated.contains(user));
     known
@@ -81,7 +80,8 @@ fn people_are_found_by_address_and_remembered_by_id() {
 
 #[test]
 fn an_account_with_another_address_is_the_same_user() {
-    let known = known(&[("ann@old.fr", 1)], &[("x1", 1)]);
+    let mut known = known(&[("ann@old.fr", 1)], &[("x1", 1)]);
+    known.of_accounts.insert(key("ann@old.fr"), user(1));
     let found = settled(&[account("x1", &["ann@new.fr"])], known);
     assert_eq!(found.users, vec![Some(user(1))]);
     assert_eq!(found.changes.addresses, BTreeMap::from([(user(1), Readdress::To(address("ann@new.fr")))]));
@@ -92,7 +92,7 @@ fn a_user_keeps_the_address_of_the_latest_login_while_it_is_one_of_the_account()
     let found = settled(&[account("x1", &["ann@a.fr", "a.nn@a.fr"])], known(&[("a.nn@a.fr", 1)], &[]));
     assert_eq!(found.users, vec![Some(user(1))]);
     assert!(found.changes.addresses.is_empty());
-    assert_eq!(found.changes.further, BTreeMap::from([(key("ann@a.fr"), user(1))]));
+    assert_eq!(found.changes.of_accounts.len(), 2, "both find the same user from now on");
 }
 
 #[test]
@@ -112,7 +112,7 @@ fn a_further_address_that_was_taken_for_a_person_is_theirs_again() {
     let found = settled(&[account("x1", &["ann@a.fr", "a.nn@a.fr"])], known(&[("ann@a.fr", 1), ("a.nn@a.fr", 2)], &[]));
     assert_eq!(found.users, vec![Some(user(1))]);
     assert_eq!(found.changes.addresses, BTreeMap::from([(user(2), Readdress::Absorbed)]));
-    assert_eq!(found.changes.further, BTreeMap::from([(key("a.nn@a.fr"), user(1))]));
+    assert_eq!(found.changes.of_accounts.get(&key("a.nn@a.fr")), Some(&user(1)));
 }
 
 #[test]
@@ -148,7 +148,7 @@ fn nothing_is_said_about_users_of_whom_something_newer_is_known() {
     // S11
     let stored = known(&[("ann@old.fr", 1), ("ann@new.fr", 2)], &[("x1", 1)]);
     let silent = BTreeSet::from([user(1), user(2)]);
-    let found = join(&[suspended("x1", "ann@new.fr")], &stored, &silent, &mut |_| None);
+    let found = join(&[suspended("x1", "ann@new.fr")], &[], &stored, &silent, &mut |_| None);
     assert_eq!(found.users, vec![Some(user(1))]);
     assert_eq!(found.changes.addresses, BTreeMap::new());
     assert_eq!(found.changes.suspended, BTreeSet::new());
@@ -156,7 +156,7 @@ fn nothing_is_said_about_users_of_whom_something_newer_is_known() {
 
 #[test]
 fn somebody_who_is_in_no_group_is_not_created() {
-    let found = join(&[account("x1", &["ann@a.fr"])], &known(&[], &[]), &BTreeSet::new(), &mut |_| None);
+    let found = join(&[account("x1", &["ann@a.fr"])], &[], &known(&[], &[]), &BTreeSet::new(), &mut |_| None);
     assert_eq!((found.users, found.created), (vec![None], vec![]));
     assert!(found.changes.is_empty());
 }
@@ -187,4 +187,47 @@ proptest::proptest! {
         let distinct: BTreeSet<_> = found.users.iter().flatten().collect();
         proptest::prop_assert_eq!(distinct.len(), people.len());
     }
+}
+
+#[test]
+fn an_address_that_may_not_move_is_not_given_to_a_second_user() {
+    let stored = KnownPeople { elsewhere: HashSet::from([user(1)]), ..known(&[("ann@a.fr", 1)], &[("x1", 1)]) };
+    let found = joined(&[account("x2", &["ann@a.fr"])], &stored);
+    let given_up = found.changes.addresses.contains_key(&user(1));
+    let taken: Vec<_> =
+        found.created.iter().map(|(_, a)| a.key()).filter(|k| stored.by_address.contains_key(k)).collect();
+    assert!(taken.is_empty() || given_up, "address taken twice: {:?}", found.created);
+}
+
+#[test]
+fn a_user_of_whom_something_newer_is_known_gets_no_further_address() {
+    // S11
+    let stored = known(&[("ann@new.fr", 1)], &[("x1", 1)]);
+    let silent = BTreeSet::from([user(1)]);
+    let found = join(&[account("x1", &["ann@old.fr"])], &[], &stored, &silent, &mut |_| None);
+    assert!(found.changes.is_empty(), "{:?}", found.changes);
+}
+
+#[test]
+fn an_address_that_only_logins_bring_stays_and_says_who_was_asked_about() {
+    let asked = |known: &KnownPeople| {
+        let people = [account("x1", &["ann@a.fr"])];
+        join(&people, &[Some(user(1))], known, &BTreeSet::new(), &mut |_| Some(user(100)))
+    };
+    let stored = known(&[("ann@idp.example", 1)], &[]);
+    let found = asked(&stored);
+    assert_eq!((&found.users, found.changes.addresses.len()), (&vec![Some(user(1))], 0));
+    // Somebody else's account is not to be had by asking for it.
+    let stored = known(&[("ann@idp.example", 1)], &[("x9", 1)]);
+    assert_eq!(asked(&stored).users, [Some(user(100))]);
+}
+
+#[test]
+fn a_member_is_known_by_the_id_where_accounts_cannot_be_read() {
+    // S5
+    let member = |id: &str, at: &str| CensusPerson::Member { address: address(at), external_id: Some(id.to_owned()) };
+    let stored = known(&[("ann@a.fr", 1)], &[("x1", 1)]);
+    let found = joined(&[member("x1", "ann.b@a.fr"), member("x2", "ann@a.fr"), member("x3", "new@a.fr")], &stored);
+    assert_eq!(found.users, [Some(user(1)), None, Some(user(102))], "the address of another account is nobody's");
+    assert!(found.changes.is_empty());
 }

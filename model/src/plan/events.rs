@@ -39,7 +39,7 @@ impl Plan {
     }
 
     fn people_events(&self) -> impl Iterator<Item = Event> {
-        let PeopleChanges { addresses, accounts: _, further: _, dropped: _, suspended, reactivated } = &self.people;
+        let PeopleChanges { addresses, accounts: _, of_accounts: _, suspended, reactivated } = &self.people;
         let profiles = addresses.iter().map(|(user, change)| {
             let fields: &[ProfileField] = match change {
                 Readdress::To(_) | Readdress::Lost => &[ProfileField::Email],

@@ -56,7 +56,7 @@ impl Plan {
 
 /// What the accounts change, a line each, in terms that last.
 fn people_lines(people: &PeopleChanges, name: &dyn Fn(&UserId) -> String) -> Vec<[u8; 32]> {
-    let PeopleChanges { addresses, accounts, further, dropped, suspended, reactivated } = people;
+    let PeopleChanges { addresses, accounts, of_accounts, suspended, reactivated } = people;
     let mut lines = Vec::new();
     lines.extend(addresses.iter().map(|(user, change)| match change {
         Readdress::To(address) => digest_of(&["to", &name(user), address.as_given()]),
@@ -64,8 +64,7 @@ fn people_lines(people: &PeopleChanges, name: &dyn Fn(&UserId) -> String) -> Vec
         Readdress::Absorbed => digest_of(&["absorbed", &name(user)]),
     }));
     lines.extend(accounts.iter().map(|(id, user)| digest_of(&["account", id, &name(user)])));
-    lines.extend(further.iter().map(|(key, user)| digest_of(&["further", key.as_str(), &name(user)])));
-    lines.extend(dropped.iter().map(|key| digest_of(&["dropped", key.as_str()])));
+    lines.extend(of_accounts.iter().map(|(key, user)| digest_of(&["address", key.as_str(), &name(user)])));
     lines.extend(suspended.iter().map(|user| digest_of(&["suspended", &name(user)])));
     lines.extend(reactivated.iter().map(|user| digest_of(&["reactivated", &name(user)])));
     lines

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use uuid::Uuid;
 
 use super::*;
-use crate::desired::{Known, desired};
+use crate::desired::{Desired, Known, desired};
 use crate::entitlement::EntitlementValue;
 use crate::event::Event;
 use crate::groups::KnownGroup;
@@ -32,7 +32,7 @@ fn group(name: &str) -> ObservedGroup {
 }
 
 fn person(address: &str) -> CensusPerson {
-    CensusPerson::Address(EmailAddress::parse(address).expect("valid"))
+    CensusPerson::Member { address: EmailAddress::parse(address).expect("valid"), external_id: None }
 }
 
 fn asked(n: u128, groups: &[&str], coverage: Coverage) -> AskedUser {
@@ -43,8 +43,13 @@ fn asked(n: u128, groups: &[&str], coverage: Coverage) -> AskedUser {
 
 /// Group `gN` has id N.
 fn known() -> Known {
-    let group =
-        |n| KnownGroup { id: GroupId(Uuid::from_u128(n)), name: format!("g{n}"), external_id: None, managed: false };
+    let group = |n| KnownGroup {
+        id: GroupId(Uuid::from_u128(n)),
+        name: format!("g{n}"),
+        external_id: None,
+        managed: false,
+        of_resource: true,
+    };
     Known { groups: (1..10).map(group).collect(), ..Known::default() }
 }
 
@@ -53,7 +58,7 @@ fn known_to(census: &Census, users: &[(&str, u128)]) -> Known {
     let by_address = users.iter().map(|(address, n)| (EmailKey::fold(address), user(*n))).collect();
     let known_people = KnownPeople { by_address, ..KnownPeople::default() };
     let mut ids = new_ids();
-    let people = join(&census.people, &known_people, &BTreeSet::new(), &mut |_| Some(UserId(ids())));
+    let people = join(&census.people, &[], &known_people, &BTreeSet::new(), &mut |_| Some(UserId(ids())));
     Known { people, ..known() }
 }
 
@@ -74,7 +79,7 @@ fn new_ids() -> impl FnMut() -> Uuid {
 }
 
 fn planned(observation: &Observation, known: &Known, stored: &Stored, guard: &Guard) -> Plan {
-    plan(&source(), desired(observation, known, &mut new_ids()), stored, guard)
+    plan(&source(), desired(observation, known.clone(), &mut new_ids()), stored, guard)
 }
 
 #[test]
@@ -263,8 +268,9 @@ fn the_hash_does_not_depend_on_the_ids_of_what_is_new() {
             next = next.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
             Uuid::from_u128(next)
         };
-        let joined = join(&census().people, &KnownPeople::default(), &BTreeSet::new(), &mut |_| Some(UserId(ids())));
-        let desired = desired(&taken(census()), &Known { people: joined, ..known() }, &mut ids);
+        let joined =
+            join(&census().people, &[], &KnownPeople::default(), &BTreeSet::new(), &mut |_| Some(UserId(ids())));
+        let desired = desired(&taken(census()), Known { people: joined, ..known() }, &mut ids);
         plan(&source(), desired, &Stored::default(), &OPEN).hash()
     };
     assert_eq!(hash_from(1), hash_from(77));
@@ -319,60 +325,4 @@ proptest! {
     }
 }
 
-fn whole(groups: &[&str]) -> Census {
-    let listed = |name: &&str| CensusGroup { group: group(name), members: vec![], incomplete: None, went_away: false };
-    Census { people: vec![], groups: groups.iter().map(listed).collect(), accounts_unread: None }
-}
-
-fn gid(n: u128) -> GroupId {
-    GroupId(Uuid::from_u128(n))
-}
-
-/// As [`known`], with groups that the source manages.
-fn managing() -> Known {
-    let group = |n| KnownGroup { id: gid(n), name: format!("g{n}"), external_id: Some(format!("x{n}")), managed: true };
-    Known { groups: (1..3).map(group).collect(), ..Known::default() }
-}
-
-#[test]
-fn a_group_that_is_not_listed_goes_when_the_next_complete_list_agrees() {
-    // G6
-    let stored = Stored { pairs: vec![pair(1, 1), pair(2, 1)], ..Stored::default() };
-    let known = known();
-    let first = planned(&taken(whole(&["g1"])), &known, &stored, &OPEN);
-    assert_eq!(first.kept, vec![(pair(2, 1), KeepReason::AwaitingConfirmation)]);
-    assert_eq!((&first.removes, &first.vanished), (&vec![pair(1, 1)], &Some(BTreeSet::from([gid(2)]))));
-
-    let stored = Stored { vanished: BTreeSet::from([gid(2)]), ..stored };
-    let second = planned(&taken(whole(&["g1"])), &known, &stored, &OPEN);
-    assert_eq!((second.removes, second.kept), (vec![pair(1, 1), pair(2, 1)], vec![]));
-    let back = planned(&taken(whole(&["g1", "g2"])), &known, &stored, &OPEN);
-    assert_eq!(back.vanished, Some(BTreeSet::new()), "a group that is listed again is forgotten");
-}
-
-#[test]
-fn the_sources_own_group_ends_with_it_and_another_ones_outlives_it() {
-    let stored = || Stored { pairs: vec![pair(2, 1)], vanished: BTreeSet::from([gid(1), gid(2)]), ..Stored::default() };
-    let plan = planned(&taken(whole(&[])), &managing(), &stored(), &OPEN);
-    assert_eq!(plan.deleted_groups, BTreeSet::from([gid(1), gid(2)]));
-    let types: Vec<_> = plan.events().iter().map(Event::event_type).collect();
-    assert_eq!(types, ["membership.changed", "group.deleted", "group.deleted"], "nobody is in a group that is gone");
-
-    let shared = Stored { shared: BTreeSet::from([gid(2)]), ..stored() };
-    let plan = planned(&taken(whole(&[])), &managing(), &shared, &OPEN);
-    assert_eq!((plan.deleted_groups, plan.removes), (BTreeSet::from([gid(1)]), vec![pair(2, 1)]));
-    let plan = planned(&taken(whole(&[])), &known(), &stored(), &OPEN);
-    assert_eq!(plan.deleted_groups, BTreeSet::new(), "a group that the source does not manage is not its to delete");
-}
-
-#[test]
-fn a_group_that_went_away_while_it_was_read_is_remembered() {
-    // G6
-    let mut census = whole(&["g1"]);
-    census.groups[0].incomplete = Some(Failure::new(ErrorClass::Incomplete, "it went away"));
-    census.groups[0].went_away = true;
-    let stored = Stored { pairs: vec![pair(1, 1)], ..Stored::default() };
-    let plan = planned(&taken(census), &known(), &stored, &OPEN);
-    assert_eq!(plan.kept, vec![(pair(1, 1), KeepReason::Unread(ErrorClass::Incomplete))]);
-    assert_eq!(plan.vanished, Some(BTreeSet::from([gid(1)])), "the next complete list confirms it");
-}
+mod vanished;

@@ -33,9 +33,9 @@ pub async fn groups_of(source: &GoogleWorkspace, person: &Person, urgency: Urgen
         (None, None) => return Ok(nobody(source, email)),
     };
     let Some((key, direct)) = key else { return Ok(unlisted(Coverage::Everything)) };
-    let is_somewhere = !direct.is_empty();
-    // Whoever is in no group is nobody's account to look up: it would change nothing.
-    let account = async { if is_somewhere { account(&source.directory, key, urgency).await } else { Ok(None) } };
+    // Of somebody who is in no group and has no account known here, an account would change nothing.
+    let matters = !direct.is_empty() || person.external_id.is_some();
+    let account = async { if matters { account(&source.directory, key, urgency).await } else { Ok(None) } };
     let (found, account) = try_join(around(source, direct, urgency), account).await?;
     let mut groups = BTreeSet::new();
     for group in found.values() {

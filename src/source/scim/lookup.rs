@@ -10,7 +10,10 @@ use std::collections::BTreeSet;
 use entitled_model::observation::{Account, Coverage, ObservedGroup, Stated, UserAnswer, Verdict};
 use entitled_model::{EmailAddress, ErrorClass, Failure};
 
-use super::Scim;
+use super::accounts::Holder;
+use super::service::Alone;
+use super::wire::Id;
+use super::{Scim, malformed};
 use crate::source::{Person, Urgency};
 use account::Found;
 
@@ -25,12 +28,33 @@ pub async fn groups_of(source: &Scim, person: &Person, urgency: Urgency) -> Resu
         let message = "the user has no email, so the source was not asked";
         return Err(Failure::new(ErrorClass::MissingClaim, message));
     };
+    let answer = by_address(source, email, urgency).await?;
+    match &person.external_id {
+        Some(id) if !answer.present => moved(source, id, answer, urgency).await,
+        _ => Ok(answer),
+    }
+}
+
+async fn by_address(source: &Scim, email: &EmailAddress, urgency: Urgency) -> Result<UserAnswer, Failure> {
     if source.trials.passed(source, urgency).await?
         && let Filtered::Is(answer) = by_filters(source, email, urgency).await?
     {
         return Ok(answer);
     }
     source.wholes.answer(source, email, urgency).await
+}
+
+/// The account that is known of somebody whose address nobody has there any more: it may have another by now.
+async fn moved(source: &Scim, id: &str, absent: UserAnswer, urgency: Urgency) -> Result<UserAnswer, Failure> {
+    let Ok(id) = Id::try_from(id.to_owned()) else { return Ok(absent) };
+    match source.service.user(&id, urgency).await? {
+        Alone::Gone => Ok(absent),
+        Alone::There(user) => match Holder::of(&user) {
+            Holder::Person(account) => by_address(source, &account.address, urgency).await,
+            Holder::Nobody => Ok(absent),
+            Holder::Unclear => Err(malformed("an account's first address is unusable")),
+        },
+    }
 }
 
 async fn by_filters(source: &Scim, email: &EmailAddress, urgency: Urgency) -> Result<Filtered<UserAnswer>, Failure> {

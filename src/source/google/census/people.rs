@@ -54,19 +54,19 @@ impl People {
 
     /// The index of the member with this id and address; none for one that nobody could be known by.
     pub fn member(&mut self, id: Option<&str>, address: Option<EmailAddress>) -> Option<u32> {
-        // The address first: it is what the member list is about, and the id is the same account's.
-        let by_address = address.as_ref().map(|address| self.find(&Name::Address(address.key())));
-        if let Some(Ok(index)) = by_address {
-            return Some(index);
-        }
+        // The id first: the address in a list of members may be one that the account had before.
         if let Some(Ok(index)) = id.map(|id| self.find(&Name::Id(id))) {
             return Some(index);
         }
-        let index = self.push(CensusPerson::Address(address?));
-        if let Some(Err(free)) = by_address {
-            self.indices.insert(free, index);
+        let address = address?;
+        match self.find(&Name::Address(address.key())) {
+            Ok(index) => Some(index),
+            Err(free) => {
+                let index = self.push(CensusPerson::Member { address, external_id: id.map(str::to_owned) });
+                self.indices.insert(free, index);
+                Some(index)
+            }
         }
-        Some(index)
     }
 
     /// The index of whoever is called so, or the place where it would stand.
@@ -93,5 +93,28 @@ impl People {
 
     pub fn into_list(self) -> Vec<CensusPerson> {
         self.list
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use entitled_model::observation::Standing;
+
+    use super::*;
+
+    #[test]
+    fn the_immutable_id_tells_who_a_member_is() {
+        let address = |text: &str| EmailAddress::parse(text).expect("an address");
+        let account = |id: &str, at: &str| Account {
+            external_id: id.to_owned(),
+            address: address(at),
+            aliases: Vec::new(),
+            standing: Standing::Active,
+        };
+        let mut people = People::default();
+        people.add_account(account("x1", "ann.b@a.fr"));
+        people.add_account(account("x2", "ann@a.fr"));
+        // The list of members still has the old address of x1.
+        assert_eq!(people.member(Some("x1"), Some(address("ann@a.fr"))), Some(0));
     }
 }

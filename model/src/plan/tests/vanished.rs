@@ -1,0 +1,82 @@
+//! Groups that are no longer listed, and administrators who are suspended meanwhile.
+
+use super::*;
+
+fn whole(groups: &[&str]) -> Census {
+    let listed = |name: &&str| CensusGroup { group: group(name), members: vec![], incomplete: None, went_away: false };
+    Census { people: vec![], groups: groups.iter().map(listed).collect(), accounts_unread: None }
+}
+
+fn gid(n: u128) -> GroupId {
+    GroupId(Uuid::from_u128(n))
+}
+
+/// As [`known`], with groups that the source manages.
+fn managing() -> Known {
+    let group = |n| KnownGroup {
+        id: gid(n),
+        name: format!("g{n}"),
+        external_id: Some(format!("x{n}")),
+        managed: true,
+        of_resource: false,
+    };
+    Known { groups: (1..3).map(group).collect(), ..Known::default() }
+}
+
+#[test]
+fn a_group_that_is_not_listed_goes_when_the_next_complete_list_agrees() {
+    // G6
+    let stored = Stored { pairs: vec![pair(1, 1), pair(2, 1)], ..Stored::default() };
+    let known = known();
+    let first = planned(&taken(whole(&["g1"])), &known, &stored, &OPEN);
+    assert_eq!(first.kept, vec![(pair(2, 1), KeepReason::AwaitingConfirmation)]);
+    assert_eq!((&first.removes, &first.vanished), (&vec![pair(1, 1)], &Some(BTreeSet::from([gid(2)]))));
+
+    let stored = Stored { vanished: BTreeSet::from([gid(2)]), ..stored };
+    let second = planned(&taken(whole(&["g1"])), &known, &stored, &OPEN);
+    assert_eq!((second.removes, second.kept), (vec![pair(1, 1), pair(2, 1)], vec![]));
+    let back = planned(&taken(whole(&["g1", "g2"])), &known, &stored, &OPEN);
+    assert_eq!(back.vanished, Some(BTreeSet::new()), "a group that is listed again is forgotten");
+}
+
+#[test]
+fn the_sources_own_group_ends_with_it_and_another_ones_outlives_it() {
+    let stored = || Stored { pairs: vec![pair(2, 1)], vanished: BTreeSet::from([gid(1), gid(2)]), ..Stored::default() };
+    let plan = planned(&taken(whole(&[])), &managing(), &stored(), &OPEN);
+    assert_eq!(plan.deleted_groups, BTreeSet::from([gid(1), gid(2)]));
+    let types: Vec<_> = plan.events().iter().map(Event::event_type).collect();
+    assert_eq!(types, ["membership.changed", "group.deleted", "group.deleted"], "nobody is in a group that is gone");
+
+    let shared = Stored { shared: BTreeSet::from([gid(2)]), ..stored() };
+    let plan = planned(&taken(whole(&[])), &managing(), &shared, &OPEN);
+    assert_eq!((plan.deleted_groups, plan.removes), (BTreeSet::from([gid(1)]), vec![pair(2, 1)]));
+    let plan = planned(&taken(whole(&[])), &known(), &stored(), &OPEN);
+    assert_eq!(plan.deleted_groups, BTreeSet::new(), "a group that the source does not manage is not its to delete");
+}
+
+#[test]
+fn a_group_that_went_away_while_it_was_read_is_remembered() {
+    // G6
+    let mut census = whole(&["g1"]);
+    census.groups[0].incomplete = Some(Failure::new(ErrorClass::Incomplete, "it went away"));
+    census.groups[0].went_away = true;
+    let stored = Stored { pairs: vec![pair(1, 1)], ..Stored::default() };
+    let plan = planned(&taken(census), &known(), &stored, &OPEN);
+    assert_eq!(plan.kept, vec![(pair(1, 1), KeepReason::Unread(ErrorClass::Incomplete))]);
+    assert_eq!(plan.vanished, Some(BTreeSet::from([gid(1)])), "the next complete list confirms it");
+}
+
+#[test]
+fn whom_the_plan_suspends_does_not_count_as_an_administrator() {
+    // M6, G5
+    let (ann, bob) = ((GroupId::ADMIN, user(1)), (GroupId::ADMIN, user(2)));
+    let admins = vec![(user(1), source()), (user(2), source())];
+    let stored = Stored { pairs: vec![ann, bob], admins, ..Stored::default() };
+    let said = Observation::Users(vec![asked(1, &[], Coverage::Everything)]);
+    let mut known = known();
+    known.people.changes.suspended.insert(user(2));
+    assert_eq!(planned(&said, &known, &stored, &OPEN).kept, [(ann, KeepReason::LastAdministrator)]);
+    let joining = Stored { inactive: BTreeSet::from([user(3)]), pairs: vec![ann], ..stored };
+    let desired = Desired { pairs: vec![(GroupId::ADMIN, user(3))], ..desired(&said, known.clone(), &mut new_ids()) };
+    assert_eq!(plan(&source(), desired, &joining, &OPEN).removes, [], "who is not active takes nobody's place");
+}
