@@ -4,7 +4,7 @@ use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
-use utoipa::ToSchema;
+use utoipa::{IntoResponses, ToSchema};
 
 use crate::report::Reports;
 use crate::store::StoreError;
@@ -32,6 +32,24 @@ pub struct Problem {
     #[serde(skip)]
     #[schema(ignore)]
     challenge: Option<&'static str>,
+}
+
+/// What every protected route may answer, beside what is its own.
+#[derive(IntoResponses)]
+#[expect(dead_code, reason = "describes answers that are made as problems")]
+pub(super) enum Refusals {
+    /// No valid credential
+    #[response(status = 401, content_type = "application/problem+json")]
+    Unauthorized(Problem),
+    /// The credential lacks the scope, or the feature is off
+    #[response(status = 403, content_type = "application/problem+json")]
+    Forbidden(Problem),
+    /// A fault of entitled's own
+    #[response(status = 500, content_type = "application/problem+json")]
+    Internal(Problem),
+    /// The store does not answer
+    #[response(status = 503, content_type = "application/problem+json")]
+    Unavailable(Problem),
 }
 
 impl Problem {

@@ -12,6 +12,7 @@ use serde_json::{Map, Value, json};
 use utoipa::{IntoParams, ToSchema};
 
 use super::observe::RequestId;
+use super::problem::Refusals;
 use super::{Problem, Service, whole_body};
 use crate::config::Scope;
 use crate::provision::{Provisioned, Provisioner};
@@ -47,12 +48,9 @@ pub(super) struct ProvisioningView {
     responses(
         (status = 200, body = ProvisioningView),
         (status = 400, description = "The body is malformed, or names nothing", body = Problem, content_type = "application/problem+json"),
-        (status = 401, description = "No valid credential", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "The credential lacks the scope", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "No such resource type", body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "The body is too large", body = Problem, content_type = "application/problem+json"),
-        (status = 500, description = "A fault of entitled's own", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "The store does not answer", body = Problem, content_type = "application/problem+json"),
+        Refusals,
     )
 )]
 pub(super) async fn provision(
@@ -154,11 +152,8 @@ struct ResourceView {
     responses(
         (status = 200, body = ResourcesView),
         (status = 400, description = "A parameter is malformed", body = Problem, content_type = "application/problem+json"),
-        (status = 401, description = "No valid credential", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "The credential lacks the scope", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "No such resource type", body = Problem, content_type = "application/problem+json"),
-        (status = 500, description = "A fault of entitled's own", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "The store does not answer", body = Problem, content_type = "application/problem+json"),
+        Refusals,
     )
 )]
 pub(super) async fn list(

@@ -14,6 +14,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::{admin, bad_limit, group_id, limit, object, reader, refused};
 use crate::admin::{AdminError, GroupChange};
 use crate::http::observe::RequestId;
+use crate::http::problem::Refusals;
 use crate::http::{Problem, Service, whole_body};
 use crate::store::GroupRecord;
 
@@ -85,10 +86,7 @@ fn view(group: GroupRecord) -> AdminGroupView {
     responses(
         (status = 200, body = AdminGroupsView),
         (status = 400, description = "A parameter is malformed", body = Problem, content_type = "application/problem+json"),
-        (status = 401, description = "No valid credential", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "The credential lacks the scope", body = Problem, content_type = "application/problem+json"),
-        (status = 500, description = "A fault of entitled's own", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "The store does not answer", body = Problem, content_type = "application/problem+json"),
+        Refusals,
     )
 )]
 pub(in crate::http) async fn list(
@@ -116,12 +114,9 @@ pub(in crate::http) async fn list(
     responses(
         (status = 201, description = "Made; `Location` names it", body = AdminGroupView),
         (status = 400, description = "The body is malformed", body = Problem, content_type = "application/problem+json"),
-        (status = 401, description = "No valid credential", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "The credential lacks the scope", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "The name is taken", body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "The body is too large", body = Problem, content_type = "application/problem+json"),
-        (status = 500, description = "A fault of entitled's own", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "The store does not answer", body = Problem, content_type = "application/problem+json"),
+        Refusals,
     )
 )]
 pub(in crate::http) async fn create(
@@ -149,11 +144,8 @@ pub(in crate::http) async fn create(
     security(("bearer" = ["read", "admin"])),
     responses(
         (status = 200, body = AdminGroupView),
-        (status = 401, description = "No valid credential", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "The credential lacks the scope", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "No such group", body = Problem, content_type = "application/problem+json"),
-        (status = 500, description = "A fault of entitled's own", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "The store does not answer", body = Problem, content_type = "application/problem+json"),
+        Refusals,
     )
 )]
 pub(in crate::http) async fn show(
@@ -174,13 +166,10 @@ pub(in crate::http) async fn show(
     responses(
         (status = 200, body = AdminGroupView),
         (status = 400, description = "The body is malformed", body = Problem, content_type = "application/problem+json"),
-        (status = 401, description = "No valid credential", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "The credential lacks the scope", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "No such group", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "The name is taken, or not the administrators' to change", body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "The body is too large", body = Problem, content_type = "application/problem+json"),
-        (status = 500, description = "A fault of entitled's own", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "The store does not answer", body = Problem, content_type = "application/problem+json"),
+        Refusals,
     )
 )]
 pub(in crate::http) async fn change(
@@ -206,12 +195,9 @@ pub(in crate::http) async fn change(
     security(("bearer" = ["admin"])),
     responses(
         (status = 204, description = "Gone, with its memberships"),
-        (status = 401, description = "No valid credential", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "The credential lacks the scope, or the feature is off", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "No such group", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "A source or the system needs it", body = Problem, content_type = "application/problem+json"),
-        (status = 500, description = "A fault of entitled's own", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "The store does not answer", body = Problem, content_type = "application/problem+json"),
+        Refusals,
     )
 )]
 pub(in crate::http) async fn delete(

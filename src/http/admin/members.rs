@@ -16,6 +16,7 @@ use uuid::Uuid;
 use super::{admin, bad_limit, group_id, limit, object, reader, refused};
 use crate::admin::AdminError;
 use crate::http::observe::RequestId;
+use crate::http::problem::Refusals;
 use crate::http::{Problem, Service, whole_body};
 use crate::store::{MembershipRow, StoreError};
 
@@ -66,11 +67,8 @@ pub(in crate::http) struct MembersQuery {
     responses(
         (status = 200, body = MembersView),
         (status = 400, description = "A parameter is malformed", body = Problem, content_type = "application/problem+json"),
-        (status = 401, description = "No valid credential", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "The credential lacks the scope", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "No such group", body = Problem, content_type = "application/problem+json"),
-        (status = 500, description = "A fault of entitled's own", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "The store does not answer", body = Problem, content_type = "application/problem+json"),
+        Refusals,
     )
 )]
 pub(in crate::http) async fn list(
@@ -123,13 +121,10 @@ fn by_user(rows: Vec<MembershipRow>) -> Vec<(UserId, Vec<SupportView>)> {
     responses(
         (status = 201, description = "In the group, by source `admin`", body = MemberView),
         (status = 400, description = "The body is malformed", body = Problem, content_type = "application/problem+json"),
-        (status = 401, description = "No valid credential", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "The credential lacks the scope, or the feature is off", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "No such group, or no such user", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "A source manages the group, or the user is in it by hand already", body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "The body is too large", body = Problem, content_type = "application/problem+json"),
-        (status = 500, description = "A fault of entitled's own", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "The store does not answer", body = Problem, content_type = "application/problem+json"),
+        Refusals,
     )
 )]
 pub(in crate::http) async fn add(
@@ -165,12 +160,9 @@ async fn member(service: &Service, group: GroupId, user: UserId) -> Result<Membe
     security(("bearer" = ["admin"])),
     responses(
         (status = 204, description = "No longer in the group by hand"),
-        (status = 401, description = "No valid credential", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "The credential lacks the scope, or the feature is off", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "No such group or user, or no administrator has put them in; the sources that did are named", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "The last administrator, or a group that a source manages", body = Problem, content_type = "application/problem+json"),
-        (status = 500, description = "A fault of entitled's own", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "The store does not answer", body = Problem, content_type = "application/problem+json"),
+        Refusals,
     )
 )]
 pub(in crate::http) async fn remove(

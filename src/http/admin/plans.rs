@@ -14,6 +14,7 @@ use super::{admin, object, reader, refused};
 use crate::admin::AdminError;
 use crate::config;
 use crate::http::observe::RequestId;
+use crate::http::problem::Refusals;
 use crate::http::{Problem, Service, whole_body};
 use crate::store::{Approval, HeldPlan};
 
@@ -94,10 +95,7 @@ async fn seen(service: &Service, plan: HeldPlan) -> Result<PlanView, AdminError>
     get, path = "/api/v1/plans", tag = "administration", security(("bearer" = ["read", "admin"])),
     responses(
         (status = 200, body = PlansView),
-        (status = 401, description = "No valid credential", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "The credential lacks the scope", body = Problem, content_type = "application/problem+json"),
-        (status = 500, description = "A fault of entitled's own", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "The store does not answer", body = Problem, content_type = "application/problem+json"),
+        Refusals,
     )
 )]
 pub(in crate::http) async fn list(
@@ -121,11 +119,8 @@ pub(in crate::http) async fn list(
     params(("hash" = String, Path, description = "The plan's hash, or enough of its beginning")),
     responses(
         (status = 200, body = PlanView),
-        (status = 401, description = "No valid credential", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "The credential lacks the scope", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "No such plan", body = Problem, content_type = "application/problem+json"),
-        (status = 500, description = "A fault of entitled's own", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "The store does not answer", body = Problem, content_type = "application/problem+json"),
+        Refusals,
     )
 )]
 pub(in crate::http) async fn show(
@@ -148,13 +143,10 @@ pub(in crate::http) async fn show(
     responses(
         (status = 200, body = PlanView),
         (status = 400, description = "The body is malformed, or the reason is missing", body = Problem, content_type = "application/problem+json"),
-        (status = 401, description = "No valid credential", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "The credential lacks the scope", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "No such plan", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "Another plan has taken its place; the detail names it", body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "The body is too large", body = Problem, content_type = "application/problem+json"),
-        (status = 500, description = "A fault of entitled's own", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "The store does not answer", body = Problem, content_type = "application/problem+json"),
+        Refusals,
     )
 )]
 pub(in crate::http) async fn approve(
@@ -186,13 +178,10 @@ pub(in crate::http) async fn approve(
     responses(
         (status = 200, body = PlanView),
         (status = 400, description = "The body is malformed, or the reason is missing", body = Problem, content_type = "application/problem+json"),
-        (status = 401, description = "No valid credential", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "The credential lacks the scope", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "No such plan", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "Another plan has taken its place; the detail names it", body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "The body is too large", body = Problem, content_type = "application/problem+json"),
-        (status = 500, description = "A fault of entitled's own", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "The store does not answer", body = Problem, content_type = "application/problem+json"),
+        Refusals,
     )
 )]
 pub(in crate::http) async fn reject(

@@ -14,6 +14,7 @@ use utoipa::ToSchema;
 
 use super::{admin, object, refused};
 use crate::http::observe::RequestId;
+use crate::http::problem::Refusals;
 use crate::http::provisioning::resource_type_of;
 use crate::http::{Problem, Service, whole_body};
 use crate::provision::Provisioner;
@@ -52,13 +53,10 @@ pub(in crate::http) struct SettingsView {
     responses(
         (status = 201, body = NewResourceView),
         (status = 400, description = "The body is malformed, or the id is not of the type's form", body = Problem, content_type = "application/problem+json"),
-        (status = 401, description = "No valid credential", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "The credential lacks the scope, or the feature is off", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "No such resource type", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "The resource is known already", body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "The body is too large", body = Problem, content_type = "application/problem+json"),
-        (status = 500, description = "A fault of entitled's own", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "The store does not answer", body = Problem, content_type = "application/problem+json"),
+        Refusals,
     )
 )]
 pub(in crate::http) async fn create(
