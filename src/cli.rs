@@ -23,9 +23,11 @@ mod user;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::admin::Admin;
 use crate::clock::Clock;
 use crate::config::{self, Config, LogFormat};
 use crate::daemon;
@@ -165,6 +167,13 @@ async fn open(config: &Config, clock: &Clock, access: Access) -> Result<Store, C
     let store = daemon::open_existing_store(config, clock, access).await?;
     daemon::require_schema(&store).await?;
     Ok(store)
+}
+
+/// The operator's hand, on the database itself.
+async fn admin(config: &Config, clock: &Clock) -> Result<Admin, CliError> {
+    let store = open(config, clock, Access::ReadWrite).await?;
+    let features = Arc::new(config.features.clone());
+    Ok(Admin { store, features, actor: "operator".to_owned(), correlation_id: None })
 }
 
 fn named(global: &Global) -> Result<(), CliError> {

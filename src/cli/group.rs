@@ -1,15 +1,13 @@
 //! `entitled group`: groups and their members, and what an administrator does about them by hand.
 
-use std::sync::Arc;
-
 use clap::Subcommand;
 use entitled_model::instant::written;
 use entitled_model::{GroupId, GroupName, UserId};
 use serde_json::{Value, json};
 
 use super::say::{say, table};
-use super::{CliError, Exit, Output, open};
-use crate::admin::{Admin, AdminError};
+use super::{CliError, Exit, Output, admin, open};
+use crate::admin::AdminError;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::store::{Access, Store};
@@ -88,13 +86,6 @@ pub async fn run(group: Group, config: &Config, clock: &Clock) -> Result<Exit, C
         }
     }
     Ok(Exit::Done)
-}
-
-/// The operator's hand, on the database itself.
-async fn admin(config: &Config, clock: &Clock) -> Result<Admin, CliError> {
-    let store = open(config, clock, Access::ReadWrite).await?;
-    let features = Arc::new(config.features.clone());
-    Ok(Admin { store, features, actor: "operator".to_owned(), correlation_id: None })
 }
 
 async fn found(store: &Store, name: &str) -> Result<GroupId, CliError> {

@@ -1,6 +1,5 @@
 //! `entitled plan`: plans that are held, and a person's word about them.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Subcommand;
@@ -8,8 +7,7 @@ use entitled_model::instant::written;
 use serde_json::{Value, json};
 
 use super::say::{say, table};
-use super::{CliError, Exit, Output, open};
-use crate::admin::Admin;
+use super::{CliError, Exit, Output, admin, open};
 use crate::clock::Clock;
 use crate::config::{self, Config};
 use crate::store::{Access, HeldPlan, Store};
@@ -70,12 +68,6 @@ pub async fn run(plan: Plan, config: &Config, clock: &Clock) -> Result<Exit, Cli
     Ok(Exit::Done)
 }
 
-async fn admin(config: &Config, clock: &Clock) -> Result<Admin, CliError> {
-    let store = open(config, clock, Access::ReadWrite).await?;
-    let features = Arc::new(config.features.clone());
-    Ok(Admin { store, features, actor: "operator".to_owned(), correlation_id: None })
-}
-
 async fn list(store: &Store, output: Output) -> Result<(), CliError> {
     let mut listed = Vec::new();
     for plan in store.held_plans(store.reader()).await? {
@@ -87,7 +79,7 @@ async fn list(store: &Store, output: Output) -> Result<(), CliError> {
         Output::Table => {
             let rows = listed.iter().map(|(plan, status)| {
                 let (hash, changes) = (plan.hash[..12].to_owned(), format!("+{} -{}", plan.created, plan.removed));
-                [hash, plan.source.to_string(), status.clone(), changes, written(plan.since), plan.held.clone()]
+                [hash, plan.source.to_string(), (*status).to_owned(), changes, written(plan.since), plan.held.clone()]
             });
             say!("{}", table(["plan", "source", "status", "changes", "held since", "why"], rows));
         }
@@ -101,7 +93,7 @@ async fn show(store: &Store, hash: &str, output: Output) -> Result<(), CliError>
     let plan = found.ok_or_else(unknown)?;
     let status = status(store, &plan).await?;
     if output == Output::Json {
-        let mut document = summary(&plan, &status);
+        let mut document = summary(&plan, status);
         document["changes"] = plan.changes;
         say!("{document:#}");
         return Ok(());
@@ -116,17 +108,8 @@ async fn show(store: &Store, hash: &str, output: Output) -> Result<(), CliError>
     Ok(())
 }
 
-/// `held`, `approved`, `rejected`, or `superseded` by another plan of the source.
-async fn status(store: &Store, plan: &HeldPlan) -> Result<String, CliError> {
-    let approval = store.approval(store.reader(), &plan.source).await?;
-    let approved = approval.is_some_and(|approval| approval.hash == plan.hash);
-    Ok(match (&plan.superseded_by, &plan.rejected) {
-        (Some(_), _) => "superseded",
-        (None, _) if approved => "approved",
-        (None, Some(_)) => "rejected",
-        (None, None) => "held",
-    }
-    .to_owned())
+async fn status(store: &Store, plan: &HeldPlan) -> Result<&'static str, CliError> {
+    Ok(plan.status(store.approval(store.reader(), &plan.source).await?.as_ref()))
 }
 
 fn summary(plan: &HeldPlan, status: &str) -> Value {

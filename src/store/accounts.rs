@@ -31,12 +31,9 @@ impl Standing {
     }
 }
 
-/// Which of the people of the store are looked up.
+/// Which users are looked up: a condition on `user_id`, with its parameters from `$2` on.
 struct Asked {
-    profiles: String,
-    accounts: String,
-    addresses: String,
-    users: String,
+    of: String,
     values: Vec<Value>,
 }
 
@@ -51,9 +48,7 @@ impl Store {
         source: &SourceName,
         directories: &BTreeSet<SourceName>,
     ) -> Result<KnownPeople, StoreError> {
-        let every = || "true".to_owned();
-        let asked =
-            Asked { profiles: every(), accounts: every(), addresses: every(), users: every(), values: Vec::new() };
+        let asked = Asked { of: "true".to_owned(), values: Vec::new() };
         let mut known = self.known_people(conn, source, directories, &asked).await?;
         known.by_address = self.user_keys(conn).await?;
         Ok(known)
@@ -85,17 +80,13 @@ impl Store {
             any("$3"),
             any("$4"),
         );
-        let of_holders = format!("user_id IN ({holders})");
         let keys = addresses.iter().map(EmailKey::as_str).collect();
         let asked = Asked {
-            profiles: format!("email_key IS NOT NULL AND {of_holders}"),
-            accounts: of_holders.clone(),
-            addresses: of_holders.clone(),
-            users: of_holders,
+            of: format!("user_id IN ({holders})"),
             values: vec![texts(accounts.to_vec()), texts(keys), ids(users.iter().map(|user| user.0))],
         };
         let mut known = self.known_people(conn, source, directories, &asked).await?;
-        let sql = format!("SELECT email_key, user_id FROM user_profile WHERE {}", asked.profiles);
+        let sql = format!("SELECT email_key, user_id FROM user_profile WHERE email_key IS NOT NULL AND {}", asked.of);
         known.by_address = self.pairs(conn, source, &asked, sql).await?.into_iter().map(folded).collect();
         Ok(known)
     }
@@ -132,11 +123,11 @@ impl Store {
         directories: &BTreeSet<SourceName>,
         asked: &Asked,
     ) -> Result<KnownPeople, StoreError> {
-        let Asked { profiles: _, accounts, addresses, users, values: _ } = asked;
-        let by_account = format!("SELECT external_id, user_id FROM directory_account WHERE source = $1 AND {accounts}");
-        let of_accounts = format!("SELECT email_key, user_id FROM directory_address WHERE source = $1 AND {addresses}");
-        let suspended = format!("SELECT source, user_id FROM suspension WHERE source = $1 AND {users}");
-        let elsewhere = format!("SELECT source, user_id FROM directory_account WHERE source <> $1 AND {users}");
+        let of = &asked.of;
+        let by_account = format!("SELECT external_id, user_id FROM directory_account WHERE source = $1 AND {of}");
+        let of_accounts = format!("SELECT email_key, user_id FROM directory_address WHERE source = $1 AND {of}");
+        let suspended = format!("SELECT source, user_id FROM suspension WHERE source = $1 AND {of}");
+        let elsewhere = format!("SELECT source, user_id FROM directory_account WHERE source <> $1 AND {of}");
         Ok(KnownPeople {
             by_address: Default::default(),
             by_account: self.pairs(conn, source, asked, by_account).await?.into_iter().collect(),

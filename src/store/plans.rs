@@ -41,6 +41,19 @@ pub struct HeldPlan {
     pub rejected: Option<String>,
 }
 
+impl HeldPlan {
+    /// `held`, `approved`, `rejected`, or `superseded` by another plan of the source.
+    #[must_use]
+    pub fn status(&self, approval: Option<&Approval>) -> &'static str {
+        match (&self.superseded_by, &self.rejected) {
+            (Some(_), _) => "superseded",
+            (None, _) if approval.is_some_and(|approval| approval.hash == self.hash) => "approved",
+            (None, Some(_)) => "rejected",
+            (None, None) => "held",
+        }
+    }
+}
+
 const DOING: &str = "reading held plans";
 
 const SELECT: &str =

@@ -62,12 +62,7 @@ pub(in crate::http) struct RejectBody {
 }
 
 fn view(plan: HeldPlan, approval: Option<&Approval>) -> PlanView {
-    let status = match (&plan.superseded_by, &plan.rejected) {
-        (Some(_), _) => "superseded",
-        (None, _) if approval.is_some_and(|approval| approval.hash == plan.hash) => "approved",
-        (None, Some(_)) => "rejected",
-        (None, None) => "held",
-    };
+    let status = plan.status(approval);
     let HeldPlan { source, hash, run_id: _, since, seen_at, held, created, removed, changes, superseded_by, rejected } =
         plan;
     PlanView {
