@@ -1,7 +1,7 @@
 //! Reading the event log.
 
 use entitled_entity::event;
-use entitled_model::event::{Cause, DecodeError, Digest, Event, Recorded};
+use entitled_model::event::{Cause, DecodeError, Digest, Event, Recorded, Stream};
 use entitled_model::{EventId, GroupId, Position, RunId, SourceName};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
@@ -50,7 +50,7 @@ fn stored(row: event::Model) -> Result<StoredEvent, DecodeError> {
     let (occurred_at, recorded_at) = (row.occurred_at, row.recorded_at);
     let (position, event_id) = (Position(row.position), EventId(row.event_id));
     let recorded = Recorded { position, event_id, cause, occurred_at, recorded_at, event, written };
-    let (category, id) = recorded.event.stream();
+    let Stream(category, id) = recorded.event.stream();
     let as_written =
         recorded.written.payload == row.payload && (category, &id) == (row.stream_category.as_str(), &row.stream_id);
     // A digest of another length can't be right; the nil one never matches.

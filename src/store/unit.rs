@@ -1,7 +1,7 @@
 //! The unit of work: one transaction that holds the head of the log, and with it the right to write.
 
 use entitled_entity::event as event_table;
-use entitled_model::event::{Cause, Digest, Event, Recorded};
+use entitled_model::event::{Cause, Digest, Event, Recorded, Stream};
 use entitled_model::projection::row_changes;
 use entitled_model::{EventId, Instant, Position};
 use sea_orm::{
@@ -154,7 +154,7 @@ impl Unit {
 fn row(recorded: &Recorded, digest: &Digest) -> event_table::ActiveModel {
     let Recorded { position, event_id, cause, occurred_at, recorded_at, event, written } = recorded;
     let Cause { actor, source, run_id, correlation_id, causation_id } = cause;
-    let (stream_category, stream_id) = event.stream();
+    let Stream(stream_category, stream_id) = event.stream();
     event_table::ActiveModel {
         position: Set(position.0),
         event_id: Set(event_id.0),

@@ -3,6 +3,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::identity::{EventId, Position, RunId};
+use crate::identity::{GroupId, SourceName, UserId};
 
 fn recorded(event: Event) -> Recorded {
     let at = DateTime::from_timestamp_micros(1_790_000_000_000_001).expect("in range");

@@ -1,0 +1,45 @@
+//! Memberships: begun, ended, kept against what a source asked.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Event, Payload, Stream};
+use crate::identity::{GroupId, SourceName, UserId};
+
+/// Memberships of one group began and ended, all of one source.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MembershipChanged {
+    pub group: GroupId,
+    pub source: SourceName,
+    pub added: Vec<UserId>,
+    pub removed: Vec<UserId>,
+}
+
+impl Payload for MembershipChanged {
+    fn stream(&self) -> Stream {
+        Stream("group", self.group.to_string())
+    }
+}
+
+/// A removal that a source asked for is not made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RemovalBlocked {
+    pub group: GroupId,
+    pub user: UserId,
+    pub source: SourceName,
+    pub reason: String,
+}
+
+impl Payload for RemovalBlocked {
+    fn stream(&self) -> Stream {
+        Stream("group", self.group.to_string())
+    }
+}
+
+impl Event {
+    #[must_use]
+    pub fn memberships_changed(group: GroupId, source: &SourceName, added: Vec<UserId>, removed: Vec<UserId>) -> Self {
+        Event::MembershipChanged(MembershipChanged { group, source: source.clone(), added, removed })
+    }
+}

@@ -1,0 +1,68 @@
+//! Users: known, changed, suspended and active again.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Event, Payload, Stream};
+use crate::identity::{SourceName, UserId};
+
+/// Users became known.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UserCreated {
+    pub users: Vec<UserId>,
+}
+
+impl Payload for UserCreated {
+    /// Users that were created together have no stream of their own.
+    fn stream(&self) -> Stream {
+        match self.users.as_slice() {
+            [user] => Stream("user", user.to_string()),
+            _ => Stream("user", String::new()),
+        }
+    }
+}
+
+/// Parts of a user's profile changed. The values stand in the profile alone, so that they can be erased.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UserProfileChanged {
+    pub user: UserId,
+    pub fields: BTreeSet<ProfileField>,
+}
+
+impl Payload for UserProfileChanged {
+    fn stream(&self) -> Stream {
+        Stream("user", self.user.to_string())
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ProfileField {
+    Email,
+    Sub,
+    Claims,
+}
+
+/// A source says that a user's account is suspended, or that it no longer is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StandingChanged {
+    pub user: UserId,
+    pub source: SourceName,
+}
+
+impl Payload for StandingChanged {
+    fn stream(&self) -> Stream {
+        Stream("user", self.user.to_string())
+    }
+}
+
+impl Event {
+    #[must_use]
+    pub fn users_created(users: Vec<UserId>) -> Self {
+        Event::UserCreated(UserCreated { users })
+    }
+}
