@@ -54,3 +54,5 @@ mod quiet;
 mod renames;
 #[path = "sync/stage.rs"]
 mod stage;
+#[path = "sync/waiting.rs"]
+mod waiting;

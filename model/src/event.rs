@@ -13,7 +13,7 @@ use serde::de::DeserializeOwned;
 
 pub use entitlement::{EntitlementChange, EntitlementChanged};
 pub use group::{GroupCreated, GroupDeleted, GroupDescriptionChanged, GroupRenamed};
-pub use membership::{MembershipChanged, RemovalBlocked};
+pub use membership::{MembershipChanged, RemovalBlocked, RemovalCancelled, RemovalScheduled};
 pub use plan::{PlanApplied, PlanApprovalVoided, PlanApproved, PlanRejected, VoidReason};
 pub use recorded::{Cause, Digest, GENESIS, Recorded, Written};
 pub use resource::{ResourceAttributesChanged, ResourceProvisioned};
@@ -108,6 +108,8 @@ events! {
     GroupDeleted(GroupDeleted) = "group.deleted",
     MembershipChanged(MembershipChanged) = "membership.changed",
     MembershipRemovalBlocked(RemovalBlocked) = "membership.removal_blocked",
+    MembershipRemovalScheduled(RemovalScheduled) = "membership.removal_scheduled",
+    MembershipRemovalCancelled(RemovalCancelled) = "membership.removal_cancelled",
     EntitlementChanged(EntitlementChanged) = "entitlement.changed",
     PlanApproved(PlanApproved) = "plan.approved",
     PlanRejected(PlanRejected) = "plan.rejected",

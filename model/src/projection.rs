@@ -2,8 +2,8 @@
 
 use crate::entitlement::EntitlementValue;
 use crate::event::{
-    Event, GroupCreated, PlanApplied, PlanApprovalVoided, PlanApproved, PlanRejected, Recorded,
-    ResourceAttributesChanged, ResourceProvisioned,
+    Event, GroupCreated, PlanApplied, PlanApprovalVoided, PlanApproved, PlanRejected, Recorded, RemovalCancelled,
+    RemovalScheduled, ResourceAttributesChanged, ResourceProvisioned,
 };
 use crate::identity::{GroupId, Position, SourceName, UserId};
 use crate::instant::Instant;
@@ -46,6 +46,14 @@ pub enum RowChange<'e> {
         group: GroupId,
         source: &'e SourceName,
         users: &'e [UserId],
+    },
+    /// The open memberships go from then on; none: they stay.
+    MarkDue {
+        group: GroupId,
+        source: &'e SourceName,
+        users: &'e [UserId],
+        /// As [`crate::instant::written`].
+        due_at: Option<&'e str>,
     },
     /// The open membership remembers that its removal was blocked.
     MarkBlocked {
@@ -112,6 +120,12 @@ pub fn row_changes(recorded: &Recorded) -> (Since, Vec<RowChange<'_>>) {
         }
         Event::MembershipRemovalBlocked(event) => {
             vec![RowChange::MarkBlocked { group: event.group, source: &event.source, user: event.user }]
+        }
+        Event::MembershipRemovalScheduled(RemovalScheduled { group, source, users, due_at }) => {
+            vec![RowChange::MarkDue { group: *group, source, users, due_at: Some(due_at) }]
+        }
+        Event::MembershipRemovalCancelled(RemovalCancelled { group, source, users }) => {
+            vec![RowChange::MarkDue { group: *group, source, users, due_at: None }]
         }
         Event::EntitlementChanged(event) => {
             let (user, source) = (event.user, &event.source);

@@ -4,11 +4,12 @@ use clap::Subcommand;
 use entitled_model::instant::written;
 use serde_json::{Value, json};
 
+use super::group::{due_at, with_due_at};
 use super::say::{say, table};
 use super::{CliError, Exit, Output, open};
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::store::{Access, Store, UserRecord};
+use crate::store::{Access, MembershipRow, Store, UserRecord};
 
 #[derive(Subcommand)]
 pub enum User {
@@ -74,7 +75,9 @@ async fn show(store: &Store, user: &UserRecord, output: Output) -> Result<(), Cl
         Output::Json => {
             let mut document = summary(user);
             document["claims"] = json!(user.profile.claims);
-            let membership = |m: &crate::store::MembershipRow| json!({"group": m.group, "source": m.source, "added_at": written(m.added_at)});
+            let membership = |m: &MembershipRow| {
+                with_due_at(json!({"group": m.group, "source": m.source, "added_at": written(m.added_at)}), m)
+            };
             document["memberships"] = memberships.iter().map(membership).collect();
             document["entitlements"] = stated
                 .map(|(source, key, value, at)| json!({"source": source, "key": key, "value": value.json(), "observed_at": at}))
@@ -83,8 +86,9 @@ async fn show(store: &Store, user: &UserRecord, output: Output) -> Result<(), Cl
         }
         Output::Table => {
             say!("{}  {}  {}", user.id, email(user), user.status);
-            let rows = memberships.iter().map(|m| [m.group.clone(), m.source.to_string(), written(m.added_at)]);
-            say!("{}", table(["group", "source", "added at"], rows));
+            let rows =
+                memberships.iter().map(|m| [m.group.clone(), m.source.to_string(), written(m.added_at), due_at(m)]);
+            say!("{}", table(["group", "source", "added at", "due at"], rows));
             let rows = stated.map(|(source, key, value, _)| [key.clone(), source.to_string(), value.text().to_owned()]);
             say!("{}", table(["entitlement", "source", "value"], rows));
         }

@@ -60,6 +60,11 @@ fn every_payload_ever_written_is_still_read() {
             format!(r#"{{"group":"{g}","user":"{u}","source":{source},"reason":"last_administrator"}}"#),
         ),
         (
+            "membership.removal_scheduled",
+            format!(r#"{{"group":"{g}","source":{source},"users":["{u}"],"due_at":"2026-11-28T10:00:00.000000Z"}}"#),
+        ),
+        ("membership.removal_cancelled", format!(r#"{{"group":"{g}","source":{source},"users":["{u}"]}}"#)),
+        (
             "entitlement.changed",
             format!(
                 r#"{{"user":"{u}","source":{source},"changes":{{"max_storage":{{"before":null,"after":"5000000000"}}}}}}"#
