@@ -16,6 +16,7 @@ mod schema;
 mod serve;
 mod settings;
 mod simulate;
+mod source;
 mod sync;
 mod telemetry;
 mod user;
@@ -88,6 +89,9 @@ enum Command {
     /// Look at plans that are held, and approve or reject them
     #[command(subcommand)]
     Plan(plan::Plan),
+    /// Look at sources, and take away what is left of one that is no longer configured
+    #[command(subcommand)]
+    Source(source::Source),
     /// Check that the event log is whole and the tables are what it says
     Verify,
     /// Fill the tables of current state anew from the event log
@@ -152,6 +156,7 @@ async fn run(cli: Cli) -> Result<Exit, CliError> {
                 Command::User(user) => user::run(user, &config, &clock).await,
                 Command::Group(group) => group::run(group, &config, &clock).await,
                 Command::Plan(plan) => plan::run(plan, &config, &clock).await,
+                Command::Source(source) => source::run(source, &config, &clock).await,
                 Command::Verify => proof::verify(&config, &clock).await,
                 Command::Rebuild => proof::rebuild(&config, &clock).await,
                 Command::Healthcheck => health::run(&config).await,

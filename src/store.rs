@@ -21,6 +21,7 @@ mod proof;
 mod resources;
 mod runs;
 mod schema;
+mod sources;
 mod sql;
 mod unit;
 mod users;

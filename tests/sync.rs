@@ -38,6 +38,8 @@ mod middle;
 mod migration;
 #[path = "sync/oddities.rs"]
 mod oddities;
+#[path = "sync/orphans.rs"]
+mod orphans;
 #[path = "sync/output.rs"]
 mod output;
 #[path = "sync/ownership.rs"]

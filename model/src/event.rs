@@ -6,6 +6,7 @@ mod membership;
 mod plan;
 mod recorded;
 mod resource;
+mod source;
 mod user;
 
 use serde::Serialize;
@@ -17,6 +18,7 @@ pub use membership::{MembershipChanged, RemovalBlocked, RemovalCancelled, Remova
 pub use plan::{PlanApplied, PlanApprovalVoided, PlanApproved, PlanRejected, VoidReason};
 pub use recorded::{Cause, Digest, GENESIS, Recorded, Written};
 pub use resource::{ResourceAttributesChanged, ResourceProvisioned};
+pub use source::SourceForgotten;
 pub use user::{ProfileField, StandingChanged, UserCreated, UserProfileChanged};
 
 /// The version under which today's payloads are written.
@@ -115,6 +117,7 @@ events! {
     PlanRejected(PlanRejected) = "plan.rejected",
     PlanApplied(PlanApplied) = "plan.applied",
     PlanApprovalVoided(PlanApprovalVoided) = "plan.approval_voided",
+    SourceForgotten(SourceForgotten) = "source.forgotten",
     ResourceProvisioned(ResourceProvisioned) = "resource.provisioned",
     ResourceAttributesChanged(ResourceAttributesChanged) = "resource.attributes_changed",
 }

@@ -99,7 +99,7 @@ pub fn row_changes(recorded: &Recorded) -> (Since, Vec<RowChange<'_>>) {
     let since = Since { position: recorded.position, at: recorded.recorded_at };
     let changes = match &recorded.event {
         Event::UserCreated(event) => vec![RowChange::InsertUsers { users: &event.users }],
-        Event::UserProfileChanged(_) => Vec::new(),
+        Event::UserProfileChanged(_) | Event::SourceForgotten(_) => Vec::new(),
         Event::UserSuspended(event) => {
             vec![RowChange::PutSuspension { user: event.user, source: &event.source }]
         }

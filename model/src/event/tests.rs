@@ -77,6 +77,7 @@ fn every_payload_ever_written_is_still_read() {
         ("plan.rejected", format!(r#"{{"source":{source},"hash":"ab","reason":"a mistake"}}"#)),
         ("plan.applied", format!(r#"{{"source":{source},"hash":"ab"}}"#)),
         ("plan.approval_voided", format!(r#"{{"source":{source},"hash":"ab","why":"changed","plan":"cd"}}"#)),
+        ("source.forgotten", r#"{"source":"old_directory","reason":"it was switched off"}"#.to_owned()),
         (
             "resource.provisioned",
             r#"{"resource_type":"maildomain","resource_id":"a.fr","attributes":"{\"siret\":\"21\"}"}"#.to_owned(),
