@@ -16,6 +16,7 @@ mod schema;
 mod serve;
 mod settings;
 mod simulate;
+mod snapshot;
 mod source;
 mod sync;
 mod telemetry;
@@ -92,6 +93,9 @@ enum Command {
     /// Look at sources, and take away what is left of one that is no longer configured
     #[command(subcommand)]
     Source(source::Source),
+    /// Keep what a source says now, for `sync --against`
+    #[command(subcommand)]
+    Snapshot(snapshot::Snapshot),
     /// Check that the event log is whole and the tables are what it says
     Verify,
     /// Fill the tables of current state anew from the event log
@@ -156,6 +160,7 @@ async fn run(cli: Cli) -> Result<Exit, CliError> {
                 Command::User(user) => user::run(user, &config, &clock).await,
                 Command::Group(group) => group::run(group, &config, &clock).await,
                 Command::Plan(plan) => plan::run(plan, &config, &clock).await,
+                Command::Snapshot(snapshot) => snapshot::run(snapshot, &config, &clock).await,
                 Command::Source(source) => source::run(source, &config, &clock).await,
                 Command::Verify => proof::verify(&config, &clock).await,
                 Command::Rebuild => proof::rebuild(&config, &clock).await,

@@ -11,6 +11,7 @@ mod enumerate;
 mod observe;
 mod people;
 mod prepare;
+mod rehearsal;
 mod summary;
 
 use std::collections::{BTreeSet, HashMap};
@@ -28,6 +29,7 @@ pub use enumerate::Enumeration;
 use enumerate::Past;
 use observe::{Asking, Observed, observe};
 use prepare::Prepared;
+pub use rehearsal::RehearsalError;
 pub use summary::{Change, Failed, Kept, LIST_MAX, SourceRun, UserPart};
 
 use crate::source::{Asks, Person, Progress, Source};
@@ -145,13 +147,12 @@ impl Reconciler {
     }
 
     async fn observed(&self, run: &Run<'_>) -> Result<(Observed, Instant), RunError> {
-        let latest = self.store.latest_begin(self.store.reader(), &run.source.name).await?;
-        let began_at = begin_after(self.store.clock().now(), latest);
+        let began_at = self.begin(run).await?;
         let (asked, past) = match &run.scope {
             Scope::Users(asked) => (self.with_accounts(run.source, asked).await?, Past::default()),
             Scope::Whole => {
                 let asked = self.users_to_ask(run.source).await?;
-                let past = self.past(run.source, &asked, latest).await?;
+                let past = self.past(run.source, &asked).await?;
                 (asked, past)
             }
         };
@@ -161,6 +162,12 @@ impl Reconciler {
             observed = observing => Ok((observed, began_at)),
             () = run.stop.cancelled() => Err(RunError::Stopped),
         }
+    }
+
+    /// When an observation that begins now counts as begun.
+    async fn begin(&self, run: &Run<'_>) -> Result<Instant, StoreError> {
+        let latest = self.store.latest_begin(self.store.reader(), &run.source.name).await?;
+        Ok(begin_after(self.store.clock().now(), latest))
     }
 
     /// The users to ask a directory about, each with the account that it is known to have of them.
@@ -190,7 +197,7 @@ impl Reconciler {
     }
 
     /// What is stored of those to ask, where answers derived from lists have to be held against it.
-    async fn past(&self, source: &Source, people: &[Person], latest: Option<Instant>) -> Result<Past, StoreError> {
+    async fn past(&self, source: &Source, people: &[Person]) -> Result<Past, StoreError> {
         let Asks::Backend(backend) = &source.asks else { return Ok(Past::default()) };
         if backend.enumerator().is_none() {
             return Ok(Past::default());
@@ -200,6 +207,7 @@ impl Reconciler {
         let stored = self.store.stored_of_users(conn, &source.name, &users).await?.entitlements;
         let (_, marks) = self.store.marks_of_users(conn, &source.name, &users).await?;
         let answered_at = marks.into_iter().map(|(user, mark)| (user, mark.completed_at)).collect();
+        let latest = self.store.latest_begin(conn, &source.name).await?;
         Ok(Past { stored, answered_at, latest })
     }
 

@@ -52,6 +52,8 @@ mod people;
 mod privacy;
 #[path = "sync/quiet.rs"]
 mod quiet;
+#[path = "sync/rehearsal.rs"]
+mod rehearsal;
 #[path = "sync/renames.rs"]
 mod renames;
 #[path = "sync/stage.rs"]
