@@ -8,6 +8,7 @@
 
 mod plans;
 mod sources;
+mod users;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

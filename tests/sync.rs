@@ -26,6 +26,8 @@ mod directory;
 mod doctor;
 #[path = "sync/dry_run.rs"]
 mod dry_run;
+#[path = "sync/erasure.rs"]
+mod erasure;
 #[path = "sync/faults.rs"]
 mod faults;
 #[path = "sync/guard.rs"]

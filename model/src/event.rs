@@ -19,7 +19,7 @@ pub use plan::{PlanApplied, PlanApprovalVoided, PlanApproved, PlanRejected, Void
 pub use recorded::{Cause, Digest, GENESIS, Recorded, Written};
 pub use resource::{ResourceAttributesChanged, ResourceProvisioned};
 pub use source::SourceForgotten;
-pub use user::{ProfileField, StandingChanged, UserCreated, UserProfileChanged};
+pub use user::{ProfileField, StandingChanged, UserCreated, UserErased, UserProfileChanged};
 
 /// The version under which today's payloads are written.
 pub const SCHEMA_VERSION: i32 = 1;
@@ -104,6 +104,7 @@ events! {
     UserProfileChanged(UserProfileChanged) = "user.profile_changed",
     UserSuspended(StandingChanged) = "user.suspended",
     UserReactivated(StandingChanged) = "user.reactivated",
+    UserErased(UserErased) = "user.erased",
     GroupCreated(GroupCreated) = "group.created",
     GroupRenamed(GroupRenamed) = "group.renamed",
     GroupDescriptionChanged(GroupDescriptionChanged) = "group.description_changed",

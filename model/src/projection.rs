@@ -15,6 +15,10 @@ pub enum RowChange<'e> {
     InsertUsers {
         users: &'e [UserId],
     },
+    /// The user can't use anything any more, whatever a source says.
+    Deactivate {
+        user: UserId,
+    },
     /// The source has suspended the user.
     PutSuspension {
         user: UserId,
@@ -106,6 +110,7 @@ pub fn row_changes(recorded: &Recorded) -> (Since, Vec<RowChange<'_>>) {
         Event::UserReactivated(event) => {
             vec![RowChange::DeleteSuspension { user: event.user, source: &event.source }]
         }
+        Event::UserErased(event) => vec![RowChange::Deactivate { user: event.user }],
         Event::GroupCreated(event) => vec![RowChange::InsertGroup(event)],
         Event::GroupRenamed(event) => vec![RowChange::RenameGroup { group: event.group, name: &event.after }],
         Event::GroupDescriptionChanged(event) => {

@@ -74,6 +74,8 @@ pub struct SourceRun {
     pub plan_hash: Option<String>,
     /// Why the plan is held.
     pub held: Option<String>,
+    /// Whether the last administrator was kept against what the source says.
+    pub blocked: bool,
     /// The newest position after the run.
     pub position: Option<Position>,
     /// What came of reading many users from lists, where that was tried.
@@ -111,6 +113,7 @@ impl SourceRun {
             users: BTreeMap::new(),
             plan_hash: None,
             held: None,
+            blocked: false,
             position: None,
             enumeration: None,
         }
@@ -153,6 +156,7 @@ impl SourceRun {
             users: user_parts(run, observation, plan),
             plan_hash: Some(plan.hash()),
             held: plan.held.as_ref().map(ToString::to_string),
+            blocked: is_blocked(plan),
             ..Self::empty(run, outcome(plan, error.is_some()), began_at)
         }
     }
@@ -229,8 +233,11 @@ fn user_parts(run: &Run<'_>, observation: &Observation, plan: &Plan) -> BTreeMap
 }
 
 fn outcome(plan: &Plan, failed: bool) -> Outcome {
-    let blocked = plan.kept.iter().any(|(_, reason)| *reason == KeepReason::LastAdministrator);
-    worst(plan.held.is_some(), plan.changes_anything(), failed, blocked)
+    worst(plan.held.is_some(), plan.changes_anything(), failed, is_blocked(plan))
+}
+
+fn is_blocked(plan: &Plan) -> bool {
+    plan.kept.iter().any(|(_, reason)| *reason == KeepReason::LastAdministrator)
 }
 
 fn worst(held: bool, applied: bool, failed: bool, blocked: bool) -> Outcome {

@@ -137,6 +137,23 @@ impl Store {
         found.iter().map(|row| Ok(SourceName::stored(row.try_get_by_index(0).doing(DOING)?))).collect()
     }
 
+    /// The groups that a user is in by one source.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn groups_of_user_by(
+        &self,
+        conn: &impl Reader,
+        user: UserId,
+        source: &SourceName,
+    ) -> Result<Vec<GroupId>, StoreError> {
+        let sql = "SELECT group_id FROM membership WHERE user_id = $1 AND source = $2 AND to_position IS NULL
+            ORDER BY group_id";
+        let statement = conn.dialect().statement(sql, [user.0.into(), source.as_str().into()]);
+        let found = conn.query_all_raw(statement).await.doing(DOING)?;
+        found.iter().map(|row| Ok(GroupId(row.try_get_by_index(0).doing(DOING)?))).collect()
+    }
+
     /// Up to `rows_max` users of a group whose ids follow `after`, by id, each with their open memberships of it.
     ///
     /// # Errors

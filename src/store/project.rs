@@ -100,6 +100,12 @@ impl Projector {
                     let row = |user: &UserId| json!([user, "person", "active", since.position, time(since.at)]);
                     self.pending.users.extend(users.iter().map(row));
                 }
+                RowChange::Deactivate { user } => {
+                    self.finish(conn).await?;
+                    let sql =
+                        format!("UPDATE {} SET status = 'deactivated' WHERE id = $1", self.tables.name("user_account"));
+                    self.one(conn, sql, [user.0.into()], "deactivating a user").await?;
+                }
                 RowChange::PutSuspension { user, source } => {
                     self.pending.suspensions.insert((user, source.clone()), Some(since));
                 }

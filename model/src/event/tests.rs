@@ -45,6 +45,7 @@ fn every_payload_ever_written_is_still_read() {
         ),
         ("user.suspended", format!(r#"{{"user":"{u}","source":"google_sync"}}"#)),
         ("user.reactivated", format!(r#"{{"user":"{u}","source":"google_sync"}}"#)),
+        ("user.erased", format!(r#"{{"user":"{u}","reason":"they asked for it"}}"#)),
         ("group.renamed", format!(r#"{{"group":"{g}","before":"a@example.com","after":"b@example.com"}}"#)),
         (
             "group.created",
