@@ -97,7 +97,7 @@ enum Command {
     #[command(subcommand)]
     Snapshot(snapshot::Snapshot),
     /// Check that the event log is whole and the tables are what it says
-    Verify,
+    Verify(proof::Options),
     /// Fill the tables of current state anew from the event log
     Rebuild,
     /// Check or show the configuration
@@ -162,7 +162,7 @@ async fn run(cli: Cli) -> Result<Exit, CliError> {
                 Command::Plan(plan) => plan::run(plan, &config, &clock).await,
                 Command::Snapshot(snapshot) => snapshot::run(snapshot, &config, &clock).await,
                 Command::Source(source) => source::run(source, &config, &clock).await,
-                Command::Verify => proof::verify(&config, &clock).await,
+                Command::Verify(options) => proof::verify(&options, &config, &clock).await,
                 Command::Rebuild => proof::rebuild(&config, &clock).await,
                 Command::Healthcheck => health::run(&config).await,
                 Command::Doctor(options) => doctor::run(options, &config, &clock).await,
