@@ -5,9 +5,11 @@
 mod demo;
 mod doctor;
 mod document;
+mod events;
 mod failure;
 mod group;
 mod health;
+mod history;
 mod plan;
 mod progress;
 mod proof;
@@ -19,6 +21,7 @@ mod simulate;
 mod sync;
 mod telemetry;
 mod user;
+mod why;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -88,6 +91,17 @@ enum Command {
     /// Look at plans that are held, and approve or reject them
     #[command(subcommand)]
     Plan(plan::Plan),
+    /// What happened to a user or to a group, each thing with its cause
+    History(history::HistoryOptions),
+    /// Who was in what at a past instant
+    Members(history::MembersOptions),
+    /// How the memberships of two instants differ, each change with its cause
+    Diff(history::DiffOptions),
+    /// Why somebody is in a group, or what is lacking
+    Why(why::Options),
+    /// The event log
+    #[command(subcommand)]
+    Events(events::Events),
     /// Check that the event log is whole and the tables are what it says
     Verify,
     /// Fill the tables of current state anew from the event log
@@ -152,6 +166,11 @@ async fn run(cli: Cli) -> Result<Exit, CliError> {
                 Command::User(user) => user::run(user, &config, &clock).await,
                 Command::Group(group) => group::run(group, &config, &clock).await,
                 Command::Plan(plan) => plan::run(plan, &config, &clock).await,
+                Command::History(options) => history::run(options, &config, &clock).await,
+                Command::Members(options) => history::members(options, &config, &clock).await,
+                Command::Diff(options) => history::diff(options, &config, &clock).await,
+                Command::Why(options) => why::run(options, &config, &clock).await,
+                Command::Events(events) => events::run(events, &config, &clock).await,
                 Command::Verify => proof::verify(&config, &clock).await,
                 Command::Rebuild => proof::rebuild(&config, &clock).await,
                 Command::Healthcheck => health::run(&config).await,
