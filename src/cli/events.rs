@@ -61,12 +61,14 @@ pub async fn run(events: Events, config: &Config, clock: &Clock) -> Result<Exit,
     let (mut signals, stop) = (Signals::listen()?, CancellationToken::new());
     let follower = Follower::new(history.store.clone(), stop.clone());
     let following = async {
-        while !say::is_unheard() {
+        loop {
             tell(&history, &mut after, output).await?;
+            if say::is_unheard() {
+                return Ok::<_, CliError>(());
+            }
             // One waits alone here: there is always a place.
             let _ = follower.wait(after, WAIT).await?;
         }
-        Ok::<_, CliError>(())
     };
     tokio::select! {
         followed = following => followed?,
