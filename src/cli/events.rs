@@ -7,7 +7,7 @@ use entitled_model::{Position, moment};
 use tokio_util::sync::CancellationToken;
 
 use super::history::history;
-use super::say::{self, say};
+use super::say::{self, cut, say};
 use super::serve::Signals;
 use super::{CliError, Exit, Output};
 use crate::clock::Clock;
@@ -98,11 +98,7 @@ fn line(event: &EventView, output: Output) -> Result<(), CliError> {
         say!("{}", text.map_err(|error| CliError::internal("an event can't be written as JSON", error))?);
         return Ok(());
     }
-    let payload = event.payload.to_string();
-    let mut shown: String = payload.chars().take(PAYLOAD_CHARS_MAX).collect();
-    if shown.len() < payload.len() {
-        shown.push('…');
-    }
+    let shown = cut(&event.payload.to_string(), PAYLOAD_CHARS_MAX);
     say!("{:>7}  {}  {:<26}  {:<20}  {shown}", event.position, event.recorded_at, event.event_type, event.actor);
     Ok(())
 }

@@ -8,7 +8,7 @@ use entitled_model::history::{About, Place};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::say::{say, table};
+use super::say::{cut, say, table};
 use super::{CliError, Exit, Output, open};
 use crate::clock::Clock;
 use crate::config::Config;
@@ -18,6 +18,8 @@ use crate::store::Access;
 
 /// The most rows of one answer.
 const ROWS_MAX: i64 = 10_000;
+/// How much of a payload a table shows, in characters; JSON has all of it.
+const DETAILS_CHARS_MAX: usize = 80;
 
 #[derive(Args)]
 pub struct HistoryOptions {
@@ -189,7 +191,7 @@ fn details(payload: &Value) -> String {
     let told = fields
         .filter(|(name, value)| !["user", "users", "group", "source"].contains(&name.as_str()) && !value.is_null());
     let told: Vec<String> = told.map(|(name, value)| format!("{name}={value}")).collect();
-    told.join(" ")
+    cut(&told.join(" "), DETAILS_CHARS_MAX)
 }
 
 fn rest(next: Option<String>, beside: &str) {

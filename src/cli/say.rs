@@ -38,6 +38,14 @@ macro_rules! say {
 
 pub(crate) use say;
 
+/// A text's beginning, where it is longer than a line shows.
+pub(super) fn cut(text: &str, chars_max: usize) -> String {
+    match text.char_indices().nth(chars_max) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
 /// A table without lines, for reading and for `awk` alike.
 pub(super) fn table<const N: usize>(header: [&str; N], rows: impl Iterator<Item = [String; N]>) -> Table {
     let mut table = Table::new();
