@@ -26,7 +26,7 @@ pub use why::{Explanation, HeldWord, Support};
 use crate::store::{Changed, Reader, Store, StoreError, StoredEvent};
 
 /// The events that are read at once, of up to 1,000 changes each.
-const EVENTS_CHUNK: u64 = 100;
+const EVENTS_CHUNK: u64 = 32;
 /// The events that one page of a difference looks through at most; the next page goes on behind them.
 const DIFF_EVENTS_MAX: usize = 10_000;
 
