@@ -18,6 +18,8 @@ mod schema;
 mod serve;
 mod settings;
 mod simulate;
+mod snapshot;
+mod source;
 mod sync;
 mod telemetry;
 mod user;
@@ -102,6 +104,12 @@ enum Command {
     /// The event log
     #[command(subcommand)]
     Events(events::Events),
+    /// Look at sources, and take away what is left of one that is no longer configured
+    #[command(subcommand)]
+    Source(source::Source),
+    /// Keep what a source says now, for `sync --against`
+    #[command(subcommand)]
+    Snapshot(snapshot::Snapshot),
     /// Check that the event log is whole and the tables are what it says
     Verify,
     /// Fill the tables of current state anew from the event log
@@ -171,6 +179,8 @@ async fn run(cli: Cli) -> Result<Exit, CliError> {
                 Command::Diff(options) => history::diff(options, &config, &clock).await,
                 Command::Why(options) => why::run(options, &config, &clock).await,
                 Command::Events(events) => events::run(events, &config, &clock).await,
+                Command::Snapshot(snapshot) => snapshot::run(snapshot, &config, &clock).await,
+                Command::Source(source) => source::run(source, &config, &clock).await,
                 Command::Verify => proof::verify(&config, &clock).await,
                 Command::Rebuild => proof::rebuild(&config, &clock).await,
                 Command::Healthcheck => health::run(&config).await,

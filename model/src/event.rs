@@ -6,6 +6,7 @@ mod membership;
 mod plan;
 mod recorded;
 mod resource;
+mod source;
 mod user;
 
 use serde::Serialize;
@@ -13,11 +14,12 @@ use serde::de::DeserializeOwned;
 
 pub use entitlement::{EntitlementChange, EntitlementChanged};
 pub use group::{GroupCreated, GroupDeleted, GroupDescriptionChanged, GroupRenamed};
-pub use membership::{MembershipChanged, RemovalBlocked};
+pub use membership::{MembershipChanged, RemovalBlocked, RemovalCancelled, RemovalScheduled};
 pub use plan::{PlanApplied, PlanApprovalVoided, PlanApproved, PlanRejected, VoidReason};
 pub use recorded::{Cause, Digest, GENESIS, Recorded, Written};
 pub use resource::{ResourceAttributesChanged, ResourceProvisioned};
-pub use user::{ProfileField, StandingChanged, UserCreated, UserProfileChanged};
+pub use source::SourceForgotten;
+pub use user::{ProfileField, StandingChanged, UserCreated, UserErased, UserProfileChanged};
 
 /// The version under which today's payloads are written.
 pub const SCHEMA_VERSION: i32 = 1;
@@ -102,17 +104,21 @@ events! {
     UserProfileChanged(UserProfileChanged) = "user.profile_changed",
     UserSuspended(StandingChanged) = "user.suspended",
     UserReactivated(StandingChanged) = "user.reactivated",
+    UserErased(UserErased) = "user.erased",
     GroupCreated(GroupCreated) = "group.created",
     GroupRenamed(GroupRenamed) = "group.renamed",
     GroupDescriptionChanged(GroupDescriptionChanged) = "group.description_changed",
     GroupDeleted(GroupDeleted) = "group.deleted",
     MembershipChanged(MembershipChanged) = "membership.changed",
     MembershipRemovalBlocked(RemovalBlocked) = "membership.removal_blocked",
+    MembershipRemovalScheduled(RemovalScheduled) = "membership.removal_scheduled",
+    MembershipRemovalCancelled(RemovalCancelled) = "membership.removal_cancelled",
     EntitlementChanged(EntitlementChanged) = "entitlement.changed",
     PlanApproved(PlanApproved) = "plan.approved",
     PlanRejected(PlanRejected) = "plan.rejected",
     PlanApplied(PlanApplied) = "plan.applied",
     PlanApprovalVoided(PlanApprovalVoided) = "plan.approval_voided",
+    SourceForgotten(SourceForgotten) = "source.forgotten",
     ResourceProvisioned(ResourceProvisioned) = "resource.provisioned",
     ResourceAttributesChanged(ResourceAttributesChanged) = "resource.attributes_changed",
 }

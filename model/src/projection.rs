@@ -2,8 +2,8 @@
 
 use crate::entitlement::EntitlementValue;
 use crate::event::{
-    Event, GroupCreated, PlanApplied, PlanApprovalVoided, PlanApproved, PlanRejected, Recorded,
-    ResourceAttributesChanged, ResourceProvisioned,
+    Event, GroupCreated, PlanApplied, PlanApprovalVoided, PlanApproved, PlanRejected, Recorded, RemovalCancelled,
+    RemovalScheduled, ResourceAttributesChanged, ResourceProvisioned,
 };
 use crate::identity::{GroupId, Position, SourceName, UserId};
 use crate::instant::Instant;
@@ -14,6 +14,10 @@ use crate::resource::Attributes;
 pub enum RowChange<'e> {
     InsertUsers {
         users: &'e [UserId],
+    },
+    /// The user can't use anything any more, whatever a source says.
+    Deactivate {
+        user: UserId,
     },
     /// The source has suspended the user.
     PutSuspension {
@@ -46,6 +50,14 @@ pub enum RowChange<'e> {
         group: GroupId,
         source: &'e SourceName,
         users: &'e [UserId],
+    },
+    /// The open memberships go from then on; none: they stay.
+    MarkDue {
+        group: GroupId,
+        source: &'e SourceName,
+        users: &'e [UserId],
+        /// As [`crate::instant::written`].
+        due_at: Option<&'e str>,
     },
     /// The open membership remembers that its removal was blocked.
     MarkBlocked {
@@ -91,13 +103,14 @@ pub fn row_changes(recorded: &Recorded) -> (Since, Vec<RowChange<'_>>) {
     let since = Since { position: recorded.position, at: recorded.recorded_at };
     let changes = match &recorded.event {
         Event::UserCreated(event) => vec![RowChange::InsertUsers { users: &event.users }],
-        Event::UserProfileChanged(_) => Vec::new(),
+        Event::UserProfileChanged(_) | Event::SourceForgotten(_) => Vec::new(),
         Event::UserSuspended(event) => {
             vec![RowChange::PutSuspension { user: event.user, source: &event.source }]
         }
         Event::UserReactivated(event) => {
             vec![RowChange::DeleteSuspension { user: event.user, source: &event.source }]
         }
+        Event::UserErased(event) => vec![RowChange::Deactivate { user: event.user }],
         Event::GroupCreated(event) => vec![RowChange::InsertGroup(event)],
         Event::GroupRenamed(event) => vec![RowChange::RenameGroup { group: event.group, name: &event.after }],
         Event::GroupDescriptionChanged(event) => {
@@ -112,6 +125,12 @@ pub fn row_changes(recorded: &Recorded) -> (Since, Vec<RowChange<'_>>) {
         }
         Event::MembershipRemovalBlocked(event) => {
             vec![RowChange::MarkBlocked { group: event.group, source: &event.source, user: event.user }]
+        }
+        Event::MembershipRemovalScheduled(RemovalScheduled { group, source, users, due_at }) => {
+            vec![RowChange::MarkDue { group: *group, source, users, due_at: Some(due_at) }]
+        }
+        Event::MembershipRemovalCancelled(RemovalCancelled { group, source, users }) => {
+            vec![RowChange::MarkDue { group: *group, source, users, due_at: None }]
         }
         Event::EntitlementChanged(event) => {
             let (user, source) = (event.user, &event.source);

@@ -4,11 +4,12 @@ use clap::Subcommand;
 use entitled_model::instant::written;
 use serde_json::{Value, json};
 
+use super::group::{due_at, with_due_at};
 use super::say::{say, table};
-use super::{CliError, Exit, Output, open};
+use super::{CliError, Exit, Output, admin, open};
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::store::{Access, Store, UserRecord};
+use crate::store::{Access, MembershipRow, Store, UserRecord};
 
 #[derive(Subcommand)]
 pub enum User {
@@ -20,6 +21,15 @@ pub enum User {
         #[arg(long, value_enum, default_value_t = Output::Table)]
         output: Output,
     },
+    /// Erase what is personal about a user; the id stays, deactivated, and the log stays whole
+    Erase {
+        /// An e-mail, a sub or a user id
+        #[arg(value_name = "U")]
+        user: String,
+        /// Why, without naming anybody: it stays in the log
+        #[arg(long)]
+        reason: String,
+    },
     /// All users
     List {
         #[arg(long, value_enum, default_value_t = Output::Table)]
@@ -28,14 +38,13 @@ pub enum User {
 }
 
 pub async fn run(user: User, config: &Config, clock: &Clock) -> Result<Exit, CliError> {
+    if let User::Erase { user, reason } = user {
+        return erase(config, clock, &user, &reason).await;
+    }
     let store = open(config, clock, Access::ReadOnly).await?;
     match user {
-        User::Show { user, output } => {
-            let found = store.user_by_any_name(store.reader(), &user).await?;
-            let found = found
-                .ok_or_else(|| CliError::usage("there is no such user", "entitled user list shows who is known"))?;
-            show(&store, &found, output).await?;
-        }
+        User::Erase { .. } => {}
+        User::Show { user, output } => show(&store, &named(&store, &user).await?, output).await?,
         User::List { output } => {
             let users = store.users(store.reader(), false).await?;
             match output {
@@ -48,6 +57,21 @@ pub async fn run(user: User, config: &Config, clock: &Clock) -> Result<Exit, Cli
         }
     }
     Ok(Exit::Done)
+}
+
+async fn erase(config: &Config, clock: &Clock, user: &str, reason: &str) -> Result<Exit, CliError> {
+    let admin = admin(config, clock).await?;
+    let user = named(&admin.store, user).await?.id;
+    admin.erase_user(user, reason).await?;
+    // On SQLite this folds the write-ahead log, with the pages before, into the file.
+    admin.store.close().await?;
+    say!("erased: {user}");
+    Ok(Exit::Done)
+}
+
+async fn named(store: &Store, name: &str) -> Result<UserRecord, CliError> {
+    let found = store.user_by_any_name(store.reader(), name).await?;
+    found.ok_or_else(|| CliError::usage("there is no such user", "entitled user list shows who is known"))
 }
 
 fn email(user: &UserRecord) -> String {
@@ -74,7 +98,9 @@ async fn show(store: &Store, user: &UserRecord, output: Output) -> Result<(), Cl
         Output::Json => {
             let mut document = summary(user);
             document["claims"] = json!(user.profile.claims);
-            let membership = |m: &crate::store::MembershipRow| json!({"group": m.group, "source": m.source, "added_at": written(m.added_at)});
+            let membership = |m: &MembershipRow| {
+                with_due_at(json!({"group": m.group, "source": m.source, "added_at": written(m.added_at)}), m)
+            };
             document["memberships"] = memberships.iter().map(membership).collect();
             document["entitlements"] = stated
                 .map(|(source, key, value, at)| json!({"source": source, "key": key, "value": value.json(), "observed_at": at}))
@@ -83,8 +109,9 @@ async fn show(store: &Store, user: &UserRecord, output: Output) -> Result<(), Cl
         }
         Output::Table => {
             say!("{}  {}  {}", user.id, email(user), user.status);
-            let rows = memberships.iter().map(|m| [m.group.clone(), m.source.to_string(), written(m.added_at)]);
-            say!("{}", table(["group", "source", "added at"], rows));
+            let rows =
+                memberships.iter().map(|m| [m.group.clone(), m.source.to_string(), written(m.added_at), due_at(m)]);
+            say!("{}", table(["group", "source", "added at", "due at"], rows));
             let rows = stated.map(|(source, key, value, _)| [key.clone(), source.to_string(), value.text().to_owned()]);
             say!("{}", table(["entitlement", "source", "value"], rows));
         }

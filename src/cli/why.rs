@@ -42,6 +42,7 @@ pub async fn run(options: Options, config: &Config, clock: &Clock) -> Result<Exi
         field("observed", Some(support.event.observed_at));
         field("recorded", Some(support.event.recorded_at));
         field("last heard", support.confirmed_at);
+        field("removal due", support.removal_due_at);
         field("removal blocked", support.removal_blocked_at.map(|position| format!("event {position}")));
     }
     if !lacking.is_empty() {

@@ -22,6 +22,8 @@ pub struct Support {
     pub confirmed_at: Option<Instant>,
     /// Where the source wanted to remove it and was refused.
     pub blocked: Option<Position>,
+    /// When a removal that waits is carried out, unless the source lists it again.
+    pub due_at: Option<Instant>,
 }
 
 /// What a held plan would do about the access.
@@ -124,12 +126,13 @@ impl History {
     ) -> Result<Vec<Support>, StoreError> {
         let open = intervals.iter().filter(|interval| interval.to.is_none());
         let support = |interval: &Interval| {
-            let Interval { source, from, to: _, blocked } = interval;
+            let Interval { source, from, to: _, blocked, due_at } = interval;
             let happened = at(happened, *from)?;
             let rule = rule(group, source, self.rules.sources.get(source), &happened.cause.actor);
             let path = rule.path(group);
             let confirmed_at = self.heard(source, observed);
-            Ok(Support { source: source.clone(), rule, path, happened, confirmed_at, blocked: *blocked })
+            let (blocked, due_at) = (*blocked, *due_at);
+            Ok(Support { source: source.clone(), rule, path, happened, confirmed_at, blocked, due_at })
         };
         open.map(support).collect()
     }

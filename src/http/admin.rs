@@ -50,15 +50,18 @@ fn refused(service: &Service, error: AdminError) -> Problem {
         | AdminError::Description
         | AdminError::Reason
         | AdminError::Expiry => StatusCode::BAD_REQUEST,
-        AdminError::NoGroup | AdminError::NoUser | AdminError::NotByAdmin(_) | AdminError::NoPlan => {
-            StatusCode::NOT_FOUND
-        }
+        AdminError::NoGroup
+        | AdminError::NoUser
+        | AdminError::NotByAdmin(_)
+        | AdminError::NoPlan
+        | AdminError::NoOrphan => StatusCode::NOT_FOUND,
         AdminError::NameTaken
         | AdminError::SystemGroup(_)
         | AdminError::SourceManaged(_)
         | AdminError::HeldByOthers(_)
         | AdminError::AlreadyMember
         | AdminError::Superseded(_)
+        | AdminError::SourceConfigured(_)
         | AdminError::LastAdministrator => StatusCode::CONFLICT,
         AdminError::FeatureOff(_) => StatusCode::FORBIDDEN,
     };

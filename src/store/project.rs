@@ -100,6 +100,12 @@ impl Projector {
                     let row = |user: &UserId| json!([user, "person", "active", since.position, time(since.at)]);
                     self.pending.users.extend(users.iter().map(row));
                 }
+                RowChange::Deactivate { user } => {
+                    self.finish(conn).await?;
+                    let sql =
+                        format!("UPDATE {} SET status = 'deactivated' WHERE id = $1", self.tables.name("user_account"));
+                    self.one(conn, sql, [user.0.into()], "deactivating a user").await?;
+                }
                 RowChange::PutSuspension { user, source } => {
                     self.pending.suspensions.insert((user, source.clone()), Some(since));
                 }
@@ -166,6 +172,10 @@ impl Projector {
                 RowChange::PutResource { resource_type, resource_id, attributes } => {
                     let key = (resource_type.to_owned(), resource_id.to_owned());
                     self.pending.resources.insert(key, (attributes.text().to_owned(), since));
+                }
+                RowChange::MarkDue { group, source, users, due_at } => {
+                    self.finish(conn).await?;
+                    self.mark_due(conn, group, source, users, due_at).await?;
                 }
                 RowChange::MarkBlocked { group, source, user } => {
                     self.finish(conn).await?;

@@ -31,6 +31,8 @@ pub struct Interval {
     pub to: Option<Position>,
     /// Where a source's wish to remove it was refused.
     pub blocked: Option<Position>,
+    /// When the source's wish to remove it is carried out, if it lasts.
+    pub due_at: Option<Instant>,
 }
 
 impl From<user_group::Model> for PastGroup {
@@ -85,7 +87,7 @@ impl Store {
         user: UserId,
     ) -> Result<Vec<Interval>, StoreError> {
         const DOING: &str = "reading a membership's past";
-        let sql = "SELECT source, from_position, to_position, blocked_position FROM membership
+        let sql = "SELECT source, from_position, to_position, blocked_position, due_at FROM membership
             WHERE group_id = $1 AND user_id = $2 ORDER BY source, from_position";
         let values = [group.0.into(), user.0.into()];
         let found = conn.query_all_raw(conn.dialect().statement(sql, values)).await.doing(DOING)?;
@@ -97,6 +99,7 @@ impl Store {
                 from: Position(row.try_get_by_index(1).doing(DOING)?),
                 to: to.map(Position),
                 blocked: blocked.map(Position),
+                due_at: row.try_get_by_index(4).doing(DOING)?,
             })
         };
         found.iter().map(read).collect()

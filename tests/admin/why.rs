@@ -171,6 +171,20 @@ on_both_stores! {
         assert_eq!(reasons(&why(&world, ANN, "Editors").await), ["never_member"], "another group has the name: {again}");
     }
 
+    async fn a_removal_that_waits_is_said_with_its_date(world: World) {
+        // E5
+        let mut world = world;
+        world.configure("prefix =", "removal = { grace = \"72h\" }\nprefix =");
+        world.org().add_member(STAFF, ANN).add_member(STAFF, BOB);
+        sync(&world, "google_sync", 0).await;
+        assert_eq!(support(&why(&world, ANN, STAFF).await)["removal_due_at"], Value::Null);
+        world.org().remove_member(STAFF, ANN);
+        sync(&world, "google_sync", 0).await;
+        assert!(support(&why(&world, ANN, STAFF).await)["removal_due_at"].is_string());
+        assert_eq!(support(&why(&world, BOB, STAFF).await)["removal_due_at"], Value::Null);
+        assert!(world.run(&["why", ANN, STAFF]).await.stdout.contains("removal due"));
+    }
+
     async fn what_an_entitlement_lacks_to_become_a_membership_is_said(world: World) {
         // E5, D6, D12
         let mut world = world;

@@ -128,6 +128,8 @@ pub struct WhySupportView {
     pub confirmed_at: Option<String>,
     /// The position where the source's wish to remove it was refused.
     pub removal_blocked_at: Option<i64>,
+    /// When a removal that waits is carried out, unless the source lists the membership again.
+    pub removal_due_at: Option<String>,
 }
 
 /// What is missing.
@@ -267,7 +269,7 @@ impl From<&Happened> for HappenedView {
 
 impl From<Support> for WhySupportView {
     fn from(support: Support) -> Self {
-        let Support { source, rule, path, happened, confirmed_at, blocked } = support;
+        let Support { source, rule, path, happened, confirmed_at, blocked, due_at } = support;
         Self {
             source: source.to_string(),
             rule: rule.kind(),
@@ -276,6 +278,7 @@ impl From<Support> for WhySupportView {
             event: HappenedView::from(&happened),
             confirmed_at: confirmed_at.map(written),
             removal_blocked_at: blocked.map(|position| position.0),
+            removal_due_at: due_at.map(written),
         }
     }
 }
