@@ -5,9 +5,11 @@
 mod demo;
 mod doctor;
 mod document;
+mod events;
 mod failure;
 mod group;
 mod health;
+mod history;
 mod plan;
 mod progress;
 mod proof;
@@ -21,6 +23,7 @@ mod source;
 mod sync;
 mod telemetry;
 mod user;
+mod why;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -90,6 +93,17 @@ enum Command {
     /// Look at plans that are held, and approve or reject them
     #[command(subcommand)]
     Plan(plan::Plan),
+    /// What happened to a user or to a group, each thing with its cause
+    History(history::HistoryOptions),
+    /// Who was in what at a past instant
+    Members(history::MembersOptions),
+    /// How the memberships of two instants differ, each change with its cause
+    Diff(history::DiffOptions),
+    /// Why somebody is in a group, or what is lacking
+    Why(why::Options),
+    /// The event log
+    #[command(subcommand)]
+    Events(events::Events),
     /// Look at sources, and take away what is left of one that is no longer configured
     #[command(subcommand)]
     Source(source::Source),
@@ -160,6 +174,11 @@ async fn run(cli: Cli) -> Result<Exit, CliError> {
                 Command::User(user) => user::run(user, &config, &clock).await,
                 Command::Group(group) => group::run(group, &config, &clock).await,
                 Command::Plan(plan) => plan::run(plan, &config, &clock).await,
+                Command::History(options) => history::run(options, &config, &clock).await,
+                Command::Members(options) => history::members(options, &config, &clock).await,
+                Command::Diff(options) => history::diff(options, &config, &clock).await,
+                Command::Why(options) => why::run(options, &config, &clock).await,
+                Command::Events(events) => events::run(events, &config, &clock).await,
                 Command::Snapshot(snapshot) => snapshot::run(snapshot, &config, &clock).await,
                 Command::Source(source) => source::run(source, &config, &clock).await,
                 Command::Verify(options) => proof::verify(&options, &config, &clock).await,

@@ -11,6 +11,7 @@ use tokio_util::task::TaskTracker;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::hints::Hints;
+use crate::history::{Follower, History, Rules};
 use crate::http::{self, Keys, Service};
 use crate::login::Logins;
 use crate::metrics::Metrics;
@@ -132,6 +133,8 @@ impl Daemon {
         });
         let hints = Arc::new(hints.collect());
         let service = Service {
+            history: Arc::new(History { store: store.clone(), rules: Arc::new(Rules::of(config)) }),
+            follower: Arc::new(Follower::new(store.clone(), stop.clone())),
             store,
             hints,
             settle,

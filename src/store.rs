@@ -10,6 +10,7 @@ mod connect;
 mod entitlements;
 mod error;
 mod groups;
+mod history;
 mod leases;
 mod log;
 mod memberships;
@@ -26,6 +27,7 @@ mod sources;
 mod sql;
 mod unit;
 mod users;
+mod why;
 
 use std::sync::Arc;
 
@@ -35,6 +37,7 @@ pub use accounts::Standing;
 pub use connect::{Access, Database};
 pub use error::StoreError;
 pub use groups::{GroupRecord, GroupRow};
+pub use history::{Changed, MembersAt, PastMembership};
 pub use leases::Lease;
 pub use log::StoredEvent;
 pub use memberships::MembershipRow;
@@ -48,6 +51,7 @@ pub use runs::{Breadth, RunRecord, SourceRuns};
 pub use schema::{SchemaState, Step, expected_schema};
 pub use unit::Unit;
 pub use users::UserRecord;
+pub use why::{Interval, PastGroup};
 
 use sql::Dialect;
 

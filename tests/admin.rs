@@ -4,11 +4,19 @@ mod support;
 
 #[path = "admin/features.rs"]
 mod features;
+#[path = "admin/follow.rs"]
+mod follow;
 #[path = "admin/groups.rs"]
 mod groups;
 #[path = "admin/hand.rs"]
 mod hand;
+#[path = "admin/history.rs"]
+mod history;
 #[path = "admin/members.rs"]
 mod members;
+#[path = "admin/past.rs"]
+mod past;
 #[path = "admin/plans.rs"]
 mod plans;
+#[path = "admin/why.rs"]
+mod why;

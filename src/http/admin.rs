@@ -23,7 +23,7 @@ use crate::json::Object;
 
 /// How many rows a page holds unless asked otherwise, and at most.
 const PAGE_ROWS: u64 = 100;
-const PAGE_ROWS_MAX: u64 = 1_000;
+pub(super) const PAGE_ROWS_MAX: u64 = 1_000;
 
 /// An administrator's hand for a caller with the scope `admin`.
 fn admin(service: &Service, headers: &HeaderMap, RequestId(id): RequestId) -> Result<Admin, Problem> {
@@ -38,7 +38,7 @@ fn admin(service: &Service, headers: &HeaderMap, RequestId(id): RequestId) -> Re
 }
 
 /// A caller who may look.
-fn reader(service: &Service, headers: &HeaderMap) -> Result<(), Problem> {
+pub(super) fn reader(service: &Service, headers: &HeaderMap) -> Result<(), Problem> {
     service.keys.authenticate(headers)?.require(&[Scope::Read, Scope::Admin])
 }
 
@@ -94,11 +94,11 @@ fn group_id(text: &str) -> Result<GroupId, Problem> {
 }
 
 /// How many rows a page is to hold.
-fn limit(asked: Option<u64>) -> Result<u64, Problem> {
+pub(super) fn limit(asked: Option<u64>) -> Result<u64, Problem> {
     let limit = asked.unwrap_or(PAGE_ROWS);
     if (1..=PAGE_ROWS_MAX).contains(&limit) { Ok(limit) } else { Err(bad_limit()) }
 }
 
-fn bad_limit() -> Problem {
+pub(super) fn bad_limit() -> Problem {
     Problem::new(StatusCode::BAD_REQUEST, format!("limit must be a number from 1 to {PAGE_ROWS_MAX}")).field("limit")
 }

@@ -38,7 +38,7 @@ pub(super) async fn page(
     Ok(rows.into_iter().map(|row| (Position(row.position), stored(row))).collect())
 }
 
-fn stored(row: event::Model) -> Result<StoredEvent, DecodeError> {
+pub(super) fn stored(row: event::Model) -> Result<StoredEvent, DecodeError> {
     let (event, written) = Event::decode(&row.event_type, row.schema_version, &row.payload)?;
     let cause = Cause {
         actor: row.actor,
