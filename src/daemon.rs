@@ -8,6 +8,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::admin::Admin;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::hints::Hints;
@@ -153,6 +154,12 @@ impl Daemon {
         tasks.spawn(http::serve(listener, http::router(service, &config.http), stop.clone()));
         let scheduler = Scheduler {
             runner: runner.clone(),
+            admin: Admin {
+                store: runner.store.clone(),
+                features: Arc::new(config.features.clone()),
+                actor: "system".to_owned(),
+                correlation_id: None,
+            },
             settings: config.scheduler.clone(),
             history: config.history.clone(),
             stop: stop.clone(),

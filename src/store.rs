@@ -40,7 +40,7 @@ pub use groups::{GroupRecord, GroupRow};
 pub use history::{Changed, MembersAt, PastMembership};
 pub use leases::Lease;
 pub use log::StoredEvent;
-pub use memberships::MembershipRow;
+pub use memberships::{Expired, MembershipRow};
 pub use observations::{Applied, Mark, Observed};
 pub use plans::{Approval, HeldPlan};
 pub use profiles::{Profile, ProfileChange};

@@ -19,7 +19,7 @@ const MODULES: [(&str, &[&str]); 19] = [
     ("report", &["metrics", "reconcile", "store"]),
     ("runner", &["clock", "reconcile", "report", "source", "store"]),
     ("login", &["clock", "reconcile", "report", "runner", "source", "store"]),
-    ("scheduler", &["clock", "config", "report", "runner", "source"]),
+    ("scheduler", &["admin", "clock", "config", "report", "runner", "source"]),
     ("hints", &["reconcile", "report", "runner", "source"]),
     ("provision", &["source", "store"]),
     ("admin", &["config", "store"]),
@@ -46,6 +46,7 @@ const MODULES: [(&str, &[&str]); 19] = [
     (
         "daemon",
         &[
+            "admin",
             "clock",
             "config",
             "hints",

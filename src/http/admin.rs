@@ -49,7 +49,8 @@ fn refused(service: &Service, error: AdminError) -> Problem {
         | AdminError::ReservedName
         | AdminError::Description
         | AdminError::Reason
-        | AdminError::Expiry => StatusCode::BAD_REQUEST,
+        | AdminError::Expiry
+        | AdminError::ExpiresAt => StatusCode::BAD_REQUEST,
         AdminError::NoGroup
         | AdminError::NoUser
         | AdminError::NotByAdmin(_)
@@ -72,6 +73,7 @@ fn refused(service: &Service, error: AdminError) -> Problem {
         AdminError::NoUser => problem.field("user_id"),
         AdminError::Reason => problem.field("reason"),
         AdminError::Expiry => problem.field("expires_in"),
+        AdminError::ExpiresAt => problem.field("expires_at"),
         AdminError::SourceManaged(_) => problem.code("source_managed"),
         AdminError::FeatureOff(_) => problem.code("feature_off"),
         AdminError::LastAdministrator => problem.code("last_administrator"),
