@@ -141,10 +141,10 @@ fn step_of(line: &str) -> Step {
 fn upstream() -> impl Strategy<Value = Step> {
     let (person, group) = (select(&PEOPLE[..]), select(&GROUPS[..]));
     prop_oneof![
-        14 => (person.clone(), group.clone()).prop_map(|(person, group)| Step::Join(person, group)),
+        16 => (person.clone(), group.clone()).prop_map(|(person, group)| Step::Join(person, group)),
         8 => (person.clone(), group.clone()).prop_map(|(person, group)| Step::Leave(person, group)),
         1 => group.clone().prop_map(Step::Make),
-        2 => group.prop_map(Step::Drop),
+        3 => group.prop_map(Step::Drop),
         1 => person.clone().prop_map(Step::Suspend),
         1 => person.clone().prop_map(Step::Reactivate),
         6 => (person.clone(), subsequence(DOMAINS.to_vec(), 0..=DOMAINS.len()))

@@ -18,8 +18,8 @@ use crate::stage::migrated;
 use crate::support::World;
 
 /// How many walks each store is taken on in every run of the tests.
-const WALKS: usize = 10;
-const STEPS_MAX: usize = 60;
+const WALKS: usize = 6;
+const STEPS_MAX: usize = 120;
 const SECOND: i64 = 1_000_000;
 const SEED: [u8; 32] = *b"entitled walks the same each day";
 
@@ -113,7 +113,10 @@ fn wander(world: &World, walks: usize) {
     let mut runner = TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &SEED));
     let tally = RefCell::new(Tally::new());
     let went = runner.run(&scripts(STEPS_MAX), |script| {
-        let went = Handle::current().block_on(go(world, &script)).map_err(TestCaseError::fail)?;
+        let went = Handle::current().block_on(go(world, &script)).map_err(|wrong| {
+            println!("a walk of {} steps went wrong {wrong}", script.len());
+            TestCaseError::fail(wrong)
+        })?;
         for (came, count) in went {
             *tally.borrow_mut().entry(came).or_default() += count;
         }
