@@ -5,6 +5,8 @@ mod support;
 
 #[path = "proofs/ground.rs"]
 mod ground;
+#[path = "proofs/holding.rs"]
+mod holding;
 #[path = "proofs/kill.rs"]
 mod kill;
 #[path = "serve/proxy.rs"]
@@ -17,6 +19,8 @@ mod refusals;
 mod replicas;
 #[path = "proofs/script.rs"]
 mod script;
+#[path = "proofs/sight.rs"]
+mod sight;
 #[path = "sync/stage.rs"]
 #[allow(dead_code, reason = "a part of it is used here")]
 mod stage;

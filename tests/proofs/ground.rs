@@ -14,25 +14,25 @@ use entitled::provision::Provisioner;
 use entitled::reconcile::{Asked, RunError, SourceRun};
 use entitled::report::Reports;
 use entitled::runner::{Order, Runner};
-use entitled::source::{Asks, Person, Registry, Urgency};
+use entitled::source::{Person, Registry};
 use entitled::store::{Access, Store};
 use entitled_model::resource::{Attributes, ResourceType};
 use entitled_model::{EmailAddress, GroupName, Instant, SourceName, Subject, Trigger, UserId};
 use entitled_simulator::{Fault, Organisation, Simulator, SimulatorConfig, System, Target};
-use sea_orm::{ConnectionTrait, Statement};
+use sea_orm::ConnectionTrait;
 use serde_json::json;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::reference::REMOVALS_MAX;
-use crate::script::{BY_HAND, DEPLOYCENTER, DOMAINS, GOOGLE, GROUPS, Name, PEOPLE, Step};
+use crate::script::{BY_HAND, GOOGLE, Name, PEOPLE, Step};
 use crate::support::{Kind, PATIENCE, SIRET, World};
 
 /// Longer than any walk, so that the clock's moves end no lease.
 const LEASE: Duration = Duration::from_hours(24 * 365);
 
-type Ended = Result<Option<SourceRun>, RunError>;
+pub type Ended = Result<Option<SourceRun>, RunError>;
 
 /// What a step came to, and which administrator was kept against the source's word.
 pub struct Told {
@@ -51,20 +51,20 @@ fn load(world: &World, file: &std::path::Path) -> Config {
 }
 
 pub struct Ground {
-    simulator: Simulator,
+    pub(super) simulator: Simulator,
     config: Config,
     url: String,
     clock: Clock,
     hands: ManualClock,
     began: Instant,
-    store: Store,
-    registry: Arc<Registry>,
+    pub(super) store: Store,
+    pub(super) registry: Arc<Registry>,
     is_faulty: bool,
     times_out: bool,
     /// Who is in which group of the directory.
-    joined: BTreeSet<(Name, Name)>,
-    held: Option<(String, JoinHandle<Ended>)>,
-    holds: u32,
+    pub(super) joined: BTreeSet<(Name, Name)>,
+    pub(super) held: Option<(String, JoinHandle<Ended>)>,
+    pub(super) holds: u32,
     _folder: tempfile::TempDir,
 }
 
@@ -72,11 +72,11 @@ pub fn email(person: Name) -> String {
     format!("{person}@example.com")
 }
 
-fn address(group: Name) -> String {
+pub fn address(group: Name) -> String {
     format!("grp_acme_{group}@example.com")
 }
 
-fn system(source: Name) -> System {
+pub fn system(source: Name) -> System {
     if source == GOOGLE { System::Google } else { System::Deploycenter }
 }
 
@@ -255,7 +255,7 @@ impl Ground {
     }
 
     /// A run, on its way.
-    async fn start(&self, source: Name, user: Option<Name>) -> JoinHandle<Ended> {
+    pub(super) async fn start(&self, source: Name, user: Option<Name>) -> JoinHandle<Ended> {
         let asked = match user {
             Some(person) => Some(self.order_of(person).await),
             None => None,
@@ -271,7 +271,7 @@ impl Ground {
         })
     }
 
-    async fn told(&self, running: JoinHandle<Ended>) -> Told {
+    pub(super) async fn told(&self, running: JoinHandle<Ended>) -> Told {
         let Ok(ended) = tokio::time::timeout(PATIENCE / 3, running).await else {
             return Told { came: "no end".to_owned(), kept: None };
         };
@@ -292,76 +292,6 @@ impl Ground {
             }
         }
         Told { came, kept }
-    }
-
-    /// Starts a run, lets it be answered, and keeps the last answers from it.
-    async fn hold(&mut self, source: Name, user: Option<Name>) -> String {
-        let org = self.simulator.organisation().clone();
-        org.clear_requests();
-        self.holds += 1;
-        let name = format!("held {}", self.holds);
-        let (system, state) = (system(source), org.state());
-        let (piece, count) = match (source, user) {
-            (GOOGLE, None) => ("/members", state.groups),
-            (GOOGLE, Some(_)) => ("/users/", 1),
-            (_, Some(_)) => ("", 1),
-            (_, None) => ("", self.askable().await),
-        };
-        self.have_answered(source).await;
-        org.clear_requests();
-        let target = Target::system(system).path_contains(piece).times(count as u64);
-        org.fault(target, Fault::hold(&name));
-        let running = self.start(source, user).await;
-        let arrived = async {
-            loop {
-                let requests = org.requests(system);
-                let around = requests.iter().filter(|request| request.query("userKey").is_some()).count();
-                let wanted = match (source, user) {
-                    (GOOGLE, Some(person)) => 1 + self.direct(person),
-                    _ => 0,
-                };
-                let held = requests.iter().filter(|request| request.path.contains(piece)).count();
-                if (held >= count && around >= wanted) || running.is_finished() {
-                    return;
-                }
-                tokio::task::yield_now().await;
-            }
-        };
-        if tokio::time::timeout(PATIENCE / 6, arrived).await.is_err() {
-            running.abort();
-            return format!("fewer questions than expected: {:?}", org.requests(system));
-        }
-        if running.is_finished() {
-            org.clear_faults();
-            return self.told(running).await.came;
-        }
-        self.held = Some((name, running));
-        "held".to_owned()
-    }
-
-    fn direct(&self, person: Name) -> usize {
-        self.joined.iter().filter(|(of, _)| *of == person).count()
-    }
-
-    async fn askable(&self) -> usize {
-        let users = self.store.users(self.store.reader(), true).await.expect("users");
-        users.iter().filter(|user| user.profile.claims.contains_key("siret")).count()
-    }
-
-    /// Until its credential has worked once, a source is asked one question at a time.
-    async fn have_answered(&self, source: Name) {
-        let users = self.store.users(self.store.reader(), true).await.expect("users");
-        let asked = users.into_iter().find(|user| user.profile.claims.contains_key("siret"));
-        let source = self.registry.get(&SourceName::stored(source.to_owned())).expect("configured");
-        if let (Asks::Backend(backend), Some(user)) = (&source.asks, asked) {
-            backend.answer(&Person::from(user), Urgency::Awaited).await.expect("an answer");
-        }
-    }
-
-    async fn release(&mut self) -> Told {
-        let Some((name, running)) = self.held.take() else { return Told { came: "nothing".to_owned(), kept: None } };
-        self.simulator.organisation().release(&name);
-        self.told(running).await
     }
 
     async fn login(&self, person: Name) -> String {
@@ -431,51 +361,6 @@ impl Ground {
         self.registry = registry(&self.config, false);
         "done".to_owned()
     }
-
-    /// What can be seen of the store, a line a fact, in the reference model's words.
-    pub async fn lines(&self) -> BTreeSet<String> {
-        let mut lines = BTreeSet::new();
-        let reader = self.store.reader();
-        for user in self.store.users(reader, false).await.expect("users") {
-            let person = user.profile.email.as_ref().map_or("nobody", |email| person_of(email.as_given()));
-            lines.insert(format!("user {person}{}", if user.status == "suspended" { ", suspended" } else { "" }));
-            let stated = self.store.entitlements_of_user(reader, user.id).await.expect("entitlements");
-            for (key, value) in stated.into_iter().flat_map(|(_, stated)| stated) {
-                lines.extend(stated_line(person, &key, &value.json()));
-            }
-        }
-        let rows = "SELECT p.email, g.name, m.source FROM membership m JOIN user_group g ON g.id = m.group_id
-            JOIN user_profile p ON p.user_id = m.user_id WHERE m.to_position IS NULL";
-        for row in self.texts(rows, 3).await {
-            lines.insert(format!("{} in {} by {}", person_of(&row[0]), shown(&row[1]), row[2]));
-        }
-        let groups = self.store.groups().await.expect("groups").into_iter().map(|group| group.name);
-        let own = groups.filter(|name| !["Admin", "Everyone"].contains(&&**name));
-        lines.extend(own.map(|name| format!("group {}", shown(&name))));
-        let resources = self.texts("SELECT resource_id FROM resource", 1).await;
-        lines.extend(resources.into_iter().map(|row| format!("resource {}", row[0])));
-        lines
-    }
-
-    async fn texts(&self, sql: &str, columns: usize) -> Vec<Vec<String>> {
-        let reader = self.store.reader();
-        let rows =
-            reader.query_all_raw(Statement::from_string(reader.get_database_backend(), sql)).await.expect("rows");
-        let read =
-            |row: &sea_orm::QueryResult| (0..columns).map(|at| row.try_get_by_index(at).expect("a text")).collect();
-        rows.iter().map(read).collect()
-    }
-
-    /// How far the log is.
-    pub async fn position(&self) -> i64 {
-        self.store.head(self.store.reader()).await.expect("the head").0.0
-    }
-
-    /// What `verify` finds.
-    pub async fn unsound(&self) -> Option<String> {
-        let proof = self.store.verify().await.expect("verified");
-        (!proof.faults.is_empty()).then(|| format!("{proof:?}"))
-    }
 }
 
 async fn open(url: &str, clock: &Clock) -> Store {
@@ -493,33 +378,6 @@ fn registry(config: &Config, times_out: bool) -> Arc<Registry> {
     Arc::new(Registry::build(&config, &Clock::system()).expect("sources"))
 }
 
-fn person_of(email: &str) -> &str {
-    email.split('@').next().unwrap_or_default()
-}
-
-fn shown(group: &str) -> String {
-    let (name, gone) = match group.split_once(" (gone") {
-        Some((name, _)) => (name, " (gone)"),
-        None => (group, ""),
-    };
-    if let Some(domain) = DOMAINS.iter().find(|domain| name == format!("maildomain:{domain}:admin")) {
-        return format!("domain {domain}");
-    }
-    let known = GROUPS.iter().find(|group| address(group) == name);
-    format!("{}{gone}", known.copied().unwrap_or(name))
-}
-
-fn stated_line(person: &str, key: &str, value: &serde_json::Value) -> Option<String> {
-    match key {
-        "plan" => Some(format!("{person} has plan {value}")),
-        "can_admin_maildomains" => {
-            let domains: BTreeSet<&str> = value.as_array()?.iter().filter_map(|domain| domain.as_str()).collect();
-            Some(format!("{person} may administer {domains:?}"))
-        }
-        _ => None,
-    }
-}
-
 /// What every walk is configured with.
 pub fn configure(world: &mut World) {
     let guard = format!("retry = {{ attempts = 1 }}\nguard = {{ max_removals = {REMOVALS_MAX} }}");
@@ -531,5 +389,4 @@ pub fn configure(world: &mut World) {
     world.configure_also(
         "\n[[http.keys]]\nname = \"deploycenter\"\nsecret = { env = \"PROVISIONING_KEY\" }\nscopes = [\"provision:maildomain\"]\n",
     );
-    assert_eq!((GOOGLE, DEPLOYCENTER), ("google_sync", "deploycenter"));
 }

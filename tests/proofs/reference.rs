@@ -257,7 +257,7 @@ impl Reference {
         let newest = |person: &&Name| self.stored.mark(DEPLOYCENTER, Some(person)) <= began;
         for person in told.iter().filter(newest) {
             let account = said.accounts.get(person).cloned().unwrap_or_default();
-            let stated = next.stated.entry(person).or_insert_with(Stated::default);
+            let stated = next.stated.entry(person).or_default();
             stated.plan = account.plan;
             if account.hushed {
                 continue;
