@@ -104,15 +104,28 @@ async fn let_the_dead_go(world: &World) {
     tokio::time::timeout(PATIENCE, going).await.expect("the session ends");
 }
 
-/// Starts a run and kills it at a random moment: of the whole of it, or three times out of four of the part that writes.
+/// Waits until the run has begun its unit of work, or is over.
+async fn begun(world: &World, running: &mut Child) {
+    let looking = async { while !Writer::is_another(world).await && matches!(running.try_wait(), Ok(None)) {} };
+    tokio::time::timeout(PATIENCE, looking).await.expect("it writes");
+}
+
+/// Starts a run and kills it at a random moment: of all of it, of what follows its last question, or, every other time, of
+/// its unit of work.
 async fn strike(world: &World, course: &Course, random: &mut StdRng, tally: &mut Tally) {
     let mut running = start(world);
-    let anywhere = tally.kills.is_multiple_of(4);
-    let span = if anywhere { course.whole } else { course.tail };
-    let moment = span.mul_f64(random.random_range(0.0..1.0));
-    if !anywhere {
+    let span = match tally.kills % 4 {
+        0 => course.whole,
+        1 => course.tail,
+        _ => course.tail / 2,
+    };
+    if !tally.kills.is_multiple_of(4) {
         questions(world, course.requests).await;
     }
+    if tally.kills % 4 > 1 {
+        begun(world, &mut running).await;
+    }
+    let moment = span.mul_f64(random.random_range(0.0..1.0));
     tally.kills += 1;
     if tokio::time::timeout(moment, running.wait()).await.is_ok() {
         tally.too_late += 1;

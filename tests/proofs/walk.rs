@@ -18,7 +18,7 @@ use crate::stage::migrated;
 use crate::support::World;
 
 /// How many walks each store is taken on in every run of the tests.
-const WALKS: usize = 6;
+const WALKS: usize = 5;
 const STEPS_MAX: usize = 120;
 const SECOND: i64 = 1_000_000;
 const SEED: [u8; 32] = *b"entitled walks the same each day";
