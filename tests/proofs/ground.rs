@@ -335,7 +335,7 @@ impl Ground {
             (_, None) => Err(AdminError::NoGroup),
             (Step::Delete, Some(id)) => self.admin().delete_group(id).await,
             (Step::Add(_, person), Some(id)) => {
-                self.admin().add_member(id, self.order_of(person).await.person.user).await
+                self.admin().add_member(id, self.order_of(person).await.person.user, None).await
             }
             (Step::Remove(_, person), Some(id)) => {
                 self.admin().remove_member(id, self.order_of(person).await.person.user).await

@@ -39,7 +39,7 @@ fn server(world: &World) -> (String, String, String) {
 /// Sessions that keep the head of the log without a word are ended by the server soon.
 fn impatient(world: &mut World) {
     let url = world.database.url().to_owned();
-    world.configure(&url, &format!("{url}?options[idle_in_transaction_session_timeout]=1s"));
+    world.configure(&url, &format!("{url}?options[idle_in_transaction_session_timeout]=4s"));
 }
 
 /// Which of the daemons has the lease.
@@ -237,7 +237,7 @@ async fn a_session_that_falls_silent_within_a_transaction_is_ended_by_the_server
     let url = world.database.url();
     assert_eq!(told(url).await, "15s", "as long as a lease");
     assert_eq!(
-        told(&format!("{url}?options[idle_in_transaction_session_timeout]=1s")).await,
+        told(&format!("{url}?options[idle_in_transaction_session_timeout]=4s")).await,
         "1s",
         "or as the operator says"
     );
