@@ -238,7 +238,7 @@ async fn a_session_that_falls_silent_within_a_transaction_is_ended_by_the_server
     assert_eq!(told(url).await, "15s", "as long as a lease");
     assert_eq!(
         told(&format!("{url}?options[idle_in_transaction_session_timeout]=4s")).await,
-        "1s",
+        "4s",
         "or as the operator says"
     );
 }
