@@ -2,6 +2,7 @@
 //!
 //! Answers go to stdout, logs and errors to stderr. May import everything below.
 
+mod audit;
 mod demo;
 mod doctor;
 mod document;
@@ -95,6 +96,8 @@ enum Command {
     Plan(plan::Plan),
     /// What happened to a user or to a group, each thing with its cause
     History(history::HistoryOptions),
+    /// Who did what to whom, the newest first; for an export, all of it
+    Audit(audit::Options),
     /// Who was in what at a past instant
     Members(history::MembersOptions),
     /// How the memberships of two instants differ, each change with its cause
@@ -174,6 +177,7 @@ async fn run(cli: Cli) -> Result<Exit, CliError> {
                 Command::User(user) => user::run(user, &config, &clock).await,
                 Command::Group(group) => group::run(group, &config, &clock).await,
                 Command::Plan(plan) => plan::run(plan, &config, &clock).await,
+                Command::Audit(options) => audit::run(options, &config, &clock).await,
                 Command::History(options) => history::run(options, &config, &clock).await,
                 Command::Members(options) => history::members(options, &config, &clock).await,
                 Command::Diff(options) => history::diff(options, &config, &clock).await,

@@ -36,6 +36,7 @@ use utoipa_axum::routes;
 pub use auth::Keys;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use decoders::DECODERS;
+pub use history::audit::{csv as audit_csv, lines as audit_lines};
 pub use history::{DiffView, EntryView, EventView, HistoryView, MembershipsView, WhyView};
 pub use problem::Problem;
 pub use server::serve;
@@ -110,6 +111,7 @@ fn documented() -> OpenApiRouter<Service> {
         .routes(routes!(history::diff))
         .routes(routes!(history::why))
         .routes(routes!(history::events::events))
+        .routes(routes!(history::audit::audit))
         .routes(routes!(health::alive))
         .routes(routes!(health::ready))
         .routes(routes!(health::health))

@@ -37,7 +37,7 @@ pub use accounts::Standing;
 pub use connect::{Access, Database};
 pub use error::StoreError;
 pub use groups::{GroupRecord, GroupRow};
-pub use history::{Changed, MembersAt, PastMembership};
+pub use history::{AuditFilter, Changed, MembersAt, PastMembership};
 pub use leases::Lease;
 pub use log::StoredEvent;
 pub use memberships::{Expired, MembershipRow};

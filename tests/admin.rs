@@ -2,6 +2,8 @@
 
 mod support;
 
+#[path = "admin/audit.rs"]
+mod audit;
 #[path = "admin/features.rs"]
 mod features;
 #[path = "admin/follow.rs"]

@@ -1,5 +1,6 @@
 //! Looking back over HTTP: who was in what, what changed by what cause, and why. What is decided stands in `crate::history`.
 
+pub(super) mod audit;
 pub(super) mod events;
 mod view;
 

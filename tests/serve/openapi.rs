@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::on_both_stores;
 
 /// Every route of this version, and the statuses that it can answer with.
-const ROUTES: [(&str, &str, &[&str]); 27] = [
+const ROUTES: [(&str, &str, &[&str]); 28] = [
     ("/hooks/login", "post", &["200", "400", "401", "403", "404", "413", "422", "500", "503"]),
     ("/hooks/deploycenter", "post", &["202", "400", "401", "403", "404", "413", "500", "503"]),
     ("/api/v1/provisioning/{resource_type}", "post", &["200", "400", "401", "403", "404", "413", "500", "503"]),
@@ -34,6 +34,7 @@ const ROUTES: [(&str, &str, &[&str]); 27] = [
     ("/api/v1/memberships", "get", &["200", "400", "401", "403", "404", "500", "503"]),
     ("/api/v1/diff", "get", &["200", "400", "401", "403", "500", "503"]),
     ("/api/v1/why", "get", &["200", "400", "401", "403", "404", "500", "503"]),
+    ("/api/v1/audit", "get", &["200", "400", "401", "403", "500", "503"]),
     ("/api/v1/events", "get", &["200", "400", "401", "403", "500", "503"]),
     ("/healthz", "get", &["200"]),
     ("/readyz", "get", &["200", "503"]),
