@@ -2,6 +2,7 @@
 //!
 //! Answers go to stdout, logs and errors to stderr. May import everything below.
 
+mod break_glass;
 mod demo;
 mod doctor;
 mod document;
@@ -18,6 +19,7 @@ mod settings;
 mod simulate;
 mod sync;
 mod telemetry;
+mod token;
 mod user;
 
 use std::collections::BTreeMap;
@@ -79,12 +81,18 @@ enum Command {
     /// Bring the database schema up or down
     #[command(subcommand)]
     Migrate(schema::Migrate),
-    /// Look at users
+    /// Look at users, make them known, shut them out
     #[command(subcommand)]
     User(user::User),
     /// Look at groups, and change those that are made by hand
     #[command(subcommand)]
     Group(group::Group),
+    /// Make, list and revoke tokens
+    #[command(subcommand)]
+    Token(token::Token),
+    /// What an operator does when nobody else can
+    #[command(subcommand)]
+    BreakGlass(break_glass::BreakGlass),
     /// Look at plans that are held, and approve or reject them
     #[command(subcommand)]
     Plan(plan::Plan),
@@ -151,6 +159,8 @@ async fn run(cli: Cli) -> Result<Exit, CliError> {
                 Command::Migrate(migrate) => schema::run(migrate, &config, &clock).await,
                 Command::User(user) => user::run(user, &config, &clock).await,
                 Command::Group(group) => group::run(group, &config, &clock).await,
+                Command::Token(token) => token::run(token, &config, &clock).await,
+                Command::BreakGlass(command) => break_glass::run(command, &config, &clock).await,
                 Command::Plan(plan) => plan::run(plan, &config, &clock).await,
                 Command::Verify => proof::verify(&config, &clock).await,
                 Command::Rebuild => proof::rebuild(&config, &clock).await,
@@ -172,6 +182,8 @@ async fn open(config: &Config, clock: &Clock, access: Access) -> Result<Store, C
 /// The operator's hand, on the database itself.
 async fn admin(config: &Config, clock: &Clock) -> Result<Admin, CliError> {
     let store = open(config, clock, Access::ReadWrite).await?;
+    // The schema may be there before any daemon was.
+    store.seed_system_groups().await?;
     let features = Arc::new(config.features.clone());
     Ok(Admin { store, features, actor: "operator".to_owned(), correlation_id: None })
 }

@@ -229,7 +229,10 @@ impl Reconciler {
         if plan.held.is_none() {
             unit.write_people(&run.source.name, &plan.people).await?;
             unit.create_profiles(&plan.new_users).await?;
-            unit.record(&cause(run), observed_at(observation, began_at), plan.events()).await?;
+            let newcomers: Vec<UserId> = plan.new_users.iter().map(|(user, _)| *user).collect();
+            let mut events = plan.events();
+            events.extend(unit.seeded(&newcomers));
+            unit.record(&cause(run), observed_at(observation, began_at), events).await?;
             if superseded.is_some() {
                 let applied: Vec<_> = summary::marks(run, observation).collect();
                 unit.mark_observed(&run.source.name, run.run_id, &applied).await?;

@@ -1,23 +1,27 @@
 //! Events: what happened, immutable and chained. Payloads hold ids and small scalars, never an address or a secret.
 
+mod administrator;
 mod entitlement;
 mod group;
 mod membership;
 mod plan;
 mod recorded;
 mod resource;
+mod token;
 mod user;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+pub use administrator::{BreakGlassGranted, SeedFailed, SeedFailure};
 pub use entitlement::{EntitlementChange, EntitlementChanged};
 pub use group::{GroupCreated, GroupDeleted, GroupDescriptionChanged, GroupRenamed};
 pub use membership::{MembershipChanged, RemovalBlocked};
 pub use plan::{PlanApplied, PlanApprovalVoided, PlanApproved, PlanRejected, VoidReason};
 pub use recorded::{Cause, Digest, GENESIS, Recorded, Written};
 pub use resource::{ResourceAttributesChanged, ResourceProvisioned};
-pub use user::{ProfileField, StandingChanged, UserCreated, UserProfileChanged};
+pub use token::{TokenCreated, TokenRevoked};
+pub use user::{ProfileField, StandingChanged, UserCreated, UserDeactivated, UserProfileChanged, UserRestored};
 
 /// The version under which today's payloads are written.
 pub const SCHEMA_VERSION: i32 = 1;
@@ -102,6 +106,8 @@ events! {
     UserProfileChanged(UserProfileChanged) = "user.profile_changed",
     UserSuspended(StandingChanged) = "user.suspended",
     UserReactivated(StandingChanged) = "user.reactivated",
+    UserDeactivated(UserDeactivated) = "user.deactivated",
+    UserRestored(UserRestored) = "user.restored",
     GroupCreated(GroupCreated) = "group.created",
     GroupRenamed(GroupRenamed) = "group.renamed",
     GroupDescriptionChanged(GroupDescriptionChanged) = "group.description_changed",
@@ -115,6 +121,10 @@ events! {
     PlanApprovalVoided(PlanApprovalVoided) = "plan.approval_voided",
     ResourceProvisioned(ResourceProvisioned) = "resource.provisioned",
     ResourceAttributesChanged(ResourceAttributesChanged) = "resource.attributes_changed",
+    TokenCreated(TokenCreated) = "token.created",
+    TokenRevoked(TokenRevoked) = "token.revoked",
+    SeedFailed(SeedFailed) = "administrator.seed_failed",
+    BreakGlassGranted(BreakGlassGranted) = "administrator.break_glass_granted",
 }
 
 /// Why a stored event can't be read.

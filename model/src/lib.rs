@@ -22,10 +22,11 @@ pub mod people;
 pub mod plan;
 pub mod projection;
 pub mod resource;
+pub mod token;
 
 pub use entitlement::{EntitlementKey, EntitlementValue};
 pub use identity::{
-    EmailAddress, EmailKey, EventId, Facet, GroupId, GroupName, Position, RunId, SourceName, Subject, UserId,
+    EmailAddress, EmailKey, EventId, Facet, GroupId, GroupName, Position, RunId, SourceName, Subject, TokenId, UserId,
 };
 pub use instant::Instant;
 pub use mapping::MapRule;

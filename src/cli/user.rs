@@ -1,11 +1,13 @@
-//! `entitled user`: who is known, with what they have.
+//! `entitled user`: who is known, with what they have; made known and shut out by hand.
 
 use clap::Subcommand;
+use entitled_model::EmailAddress;
 use entitled_model::instant::written;
 use serde_json::{Value, json};
 
 use super::say::{say, table};
-use super::{CliError, Exit, Output, open};
+use super::{CliError, Exit, Output, admin, open};
+use crate::admin::AdminError;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::store::{Access, Store, UserRecord};
@@ -20,6 +22,23 @@ pub enum User {
         #[arg(long, value_enum, default_value_t = Output::Table)]
         output: Output,
     },
+    /// Make a user known
+    Create {
+        /// Their address
+        email: String,
+    },
+    /// Shut a user out, whatever sources say
+    Deactivate {
+        /// An e-mail, a sub or a user id
+        #[arg(value_name = "U")]
+        user: String,
+    },
+    /// Let a deactivated user in again
+    Reactivate {
+        /// An e-mail, a sub or a user id
+        #[arg(value_name = "U")]
+        user: String,
+    },
     /// All users
     List {
         #[arg(long, value_enum, default_value_t = Output::Table)]
@@ -28,15 +47,26 @@ pub enum User {
 }
 
 pub async fn run(user: User, config: &Config, clock: &Clock) -> Result<Exit, CliError> {
-    let store = open(config, clock, Access::ReadOnly).await?;
     match user {
         User::Show { user, output } => {
-            let found = store.user_by_any_name(store.reader(), &user).await?;
-            let found = found
-                .ok_or_else(|| CliError::usage("there is no such user", "entitled user list shows who is known"))?;
-            show(&store, &found, output).await?;
+            let store = open(config, clock, Access::ReadOnly).await?;
+            show(&store, &named(&store, &user).await?, output).await?;
+        }
+        User::Create { email } => {
+            let admin = admin(config, clock).await?;
+            let email = EmailAddress::parse(&email).map_err(AdminError::from)?;
+            say!("{}", admin.create_user(&email).await?.id);
+        }
+        User::Deactivate { user } => {
+            let admin = admin(config, clock).await?;
+            admin.deactivate_user(named(&admin.store, &user).await?.id).await?;
+        }
+        User::Reactivate { user } => {
+            let admin = admin(config, clock).await?;
+            admin.reactivate_user(named(&admin.store, &user).await?.id).await?;
         }
         User::List { output } => {
+            let store = open(config, clock, Access::ReadOnly).await?;
             let users = store.users(store.reader(), false).await?;
             match output {
                 Output::Json => say!("{:#}", Value::from_iter(users.iter().map(summary))),
@@ -48,6 +78,11 @@ pub async fn run(user: User, config: &Config, clock: &Clock) -> Result<Exit, Cli
         }
     }
     Ok(Exit::Done)
+}
+
+async fn named(store: &Store, name: &str) -> Result<UserRecord, CliError> {
+    let found = store.user_by_any_name(store.reader(), name).await?;
+    found.ok_or_else(|| CliError::usage("there is no such user", "entitled user list shows who is known"))
 }
 
 fn email(user: &UserRecord) -> String {
