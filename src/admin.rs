@@ -8,6 +8,7 @@
 
 mod first;
 mod plans;
+mod sources;
 mod tokens;
 mod users;
 
@@ -64,6 +65,10 @@ pub enum AdminError {
     LastAdministrator,
     #[error("there is no held plan of that hash")]
     NoPlan,
+    #[error("the source {0} is configured: its rows are its own")]
+    SourceConfigured(SourceName),
+    #[error("no source of that name is orphaned: one that is no longer configured and still holds something")]
+    NoOrphan,
     #[error("the source's plan is another by now: {0}")]
     Superseded(String),
     #[error("a reason is needed: some words, {REASON_BYTES_MAX} bytes at most, without control characters")]

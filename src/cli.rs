@@ -17,6 +17,8 @@ mod schema;
 mod serve;
 mod settings;
 mod simulate;
+mod snapshot;
+mod source;
 mod sync;
 mod telemetry;
 mod token;
@@ -96,6 +98,12 @@ enum Command {
     /// Look at plans that are held, and approve or reject them
     #[command(subcommand)]
     Plan(plan::Plan),
+    /// Look at sources, and take away what is left of one that is no longer configured
+    #[command(subcommand)]
+    Source(source::Source),
+    /// Keep what a source says now, for `sync --against`
+    #[command(subcommand)]
+    Snapshot(snapshot::Snapshot),
     /// Check that the event log is whole and the tables are what it says
     Verify,
     /// Fill the tables of current state anew from the event log
@@ -162,6 +170,8 @@ async fn run(cli: Cli) -> Result<Exit, CliError> {
                 Command::Token(token) => token::run(token, &config, &clock).await,
                 Command::BreakGlass(command) => break_glass::run(command, &config, &clock).await,
                 Command::Plan(plan) => plan::run(plan, &config, &clock).await,
+                Command::Snapshot(snapshot) => snapshot::run(snapshot, &config, &clock).await,
+                Command::Source(source) => source::run(source, &config, &clock).await,
                 Command::Verify => proof::verify(&config, &clock).await,
                 Command::Rebuild => proof::rebuild(&config, &clock).await,
                 Command::Healthcheck => health::run(&config).await,

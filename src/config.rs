@@ -54,6 +54,7 @@ pub use source::common::{CommonSource, Rate, Retry, Schedule};
 pub use source::deploycenter::{DeployCenterConfig, EnumerateConfig, Fallback, QueryMethod};
 pub use source::google_workspace::{Directory, GoogleCredentials, GoogleWorkspaceConfig, Nested, ServiceAccountKey};
 pub use source::local::LocalConfig;
+pub use source::removal::{GroupRules, RemovalRules};
 pub use source::scim::{Paging, ScimConfig};
 pub use source::{SourceConfig, SourceKind};
 

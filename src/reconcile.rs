@@ -11,6 +11,7 @@ mod enumerate;
 mod observe;
 mod people;
 mod prepare;
+mod rehearsal;
 mod summary;
 
 use std::collections::{BTreeSet, HashMap};
@@ -28,10 +29,11 @@ pub use enumerate::Enumeration;
 use enumerate::Past;
 use observe::{Asking, Observed, observe};
 use prepare::Prepared;
+pub use rehearsal::RehearsalError;
 pub use summary::{Change, Failed, Kept, LIST_MAX, SourceRun, UserPart};
 
 use crate::source::{Asks, Person, Progress, Source};
-use crate::store::{Breadth, Lease, Profile, Reader, Store, StoreError, UserRecord};
+use crate::store::{Breadth, Lease, Profile, Reader, Store, StoreError, Unit, UserRecord};
 
 /// The names of groups.
 type Names = HashMap<GroupId, String>;
@@ -117,7 +119,7 @@ impl Reconciler {
         let (Observed { observation, enumeration }, began_at) = self.observed(run).await?;
         let ended = match observation {
             Ok(mut observation) => {
-                let prepared = self.prepare(self.store.reader(), run, &mut observation).await?;
+                let prepared = self.prepare(self.store.reader(), run, &mut observation, began_at).await?;
                 self.commit(run, &mut observation, prepared, began_at).await?
             }
             Err(failure) => {
@@ -139,19 +141,18 @@ impl Reconciler {
             Ok(observation) => observation,
             Err(failure) => return Ok(SourceRun::unavailable(run, began_at, failure)),
         };
-        let Prepared { plan, .. } = self.prepare(self.store.reader(), run, &mut observation).await?;
+        let Prepared { plan, .. } = self.prepare(self.store.reader(), run, &mut observation, began_at).await?;
         let names = self.group_names(self.store.reader(), &plan).await?;
         Ok(SourceRun::of_plan(run, &observation, &plan, began_at, &names).naming_newcomers(&plan))
     }
 
     async fn observed(&self, run: &Run<'_>) -> Result<(Observed, Instant), RunError> {
-        let latest = self.store.latest_begin(self.store.reader(), &run.source.name).await?;
-        let began_at = begin_after(self.store.clock().now(), latest);
+        let began_at = self.begin(run).await?;
         let (asked, past) = match &run.scope {
             Scope::Users(asked) => (self.with_accounts(run.source, asked).await?, Past::default()),
             Scope::Whole => {
                 let asked = self.users_to_ask(run.source).await?;
-                let past = self.past(run.source, &asked, latest).await?;
+                let past = self.past(run.source, &asked).await?;
                 (asked, past)
             }
         };
@@ -161,6 +162,12 @@ impl Reconciler {
             observed = observing => Ok((observed, began_at)),
             () = run.stop.cancelled() => Err(RunError::Stopped),
         }
+    }
+
+    /// When an observation that begins now counts as begun.
+    async fn begin(&self, run: &Run<'_>) -> Result<Instant, StoreError> {
+        let latest = self.store.latest_begin(self.store.reader(), &run.source.name).await?;
+        Ok(begin_after(self.store.clock().now(), latest))
     }
 
     /// The users to ask a directory about, each with the account that it is known to have of them.
@@ -190,7 +197,7 @@ impl Reconciler {
     }
 
     /// What is stored of those to ask, where answers derived from lists have to be held against it.
-    async fn past(&self, source: &Source, people: &[Person], latest: Option<Instant>) -> Result<Past, StoreError> {
+    async fn past(&self, source: &Source, people: &[Person]) -> Result<Past, StoreError> {
         let Asks::Backend(backend) = &source.asks else { return Ok(Past::default()) };
         if backend.enumerator().is_none() {
             return Ok(Past::default());
@@ -200,6 +207,7 @@ impl Reconciler {
         let stored = self.store.stored_of_users(conn, &source.name, &users).await?.entitlements;
         let (_, marks) = self.store.marks_of_users(conn, &source.name, &users).await?;
         let answered_at = marks.into_iter().map(|(user, mark)| (user, mark.completed_at)).collect();
+        let latest = self.store.latest_begin(conn, &source.name).await?;
         Ok(Past { stored, answered_at, latest })
     }
 
@@ -222,19 +230,20 @@ impl Reconciler {
             || self.superseded(unit.reader(), &run.source.name, observation).await? != prepared.superseded
             || self.store.are_bound(unit.reader(), &run.source.name, &prepared.plan.people.accounts).await?
         {
-            prepared = self.prepare(unit.reader(), run, observation).await?;
+            prepared = self.prepare(unit.reader(), run, observation, began_at).await?;
         }
         let Prepared { mut plan, superseded, .. } = prepared;
         let decided = self.decide(&mut unit, run, &mut plan).await?;
+        if let Some(additions) = &plan.additions {
+            self.write(&mut unit, run, additions, observed_at(observation, began_at)).await?;
+            let given: BTreeSet<UserId> = additions.creates.iter().map(|(_, user)| *user).collect();
+            let applied = summary::marks_of(observation, &given);
+            unit.mark_observed(&run.source.name, run.run_id, &applied).await?;
+        }
         if plan.held.is_none() {
-            unit.write_people(&run.source.name, &plan.people).await?;
-            unit.create_profiles(&plan.new_users).await?;
-            let newcomers: Vec<UserId> = plan.new_users.iter().map(|(user, _)| *user).collect();
-            let mut events = plan.events();
-            events.extend(unit.seeded(&newcomers));
-            unit.record(&cause(run), observed_at(observation, began_at), events).await?;
+            self.write(&mut unit, run, &plan, observed_at(observation, began_at)).await?;
             if superseded.is_some() {
-                let applied: Vec<_> = summary::marks(run, observation).collect();
+                let applied = summary::marks(run, observation);
                 unit.mark_observed(&run.source.name, run.run_id, &applied).await?;
             }
             if let Some(vanished) = &plan.vanished {
@@ -246,21 +255,37 @@ impl Reconciler {
         let names = self.group_names(unit.reader(), &plan).await?;
         self.keep_or_forget(&mut unit, run, &plan, &names).await?;
         let mut ended = SourceRun::of_plan(run, observation, &plan, began_at, &names);
-        ended.position = (plan.held.is_none() && !plan.is_quiet()).then(|| unit.head());
+        let is_written = match &plan.additions {
+            Some(additions) if plan.held.is_some() => !additions.is_quiet(),
+            _ => plan.held.is_none() && !plan.is_quiet(),
+        };
+        ended.position = is_written.then(|| unit.head());
         unit.record_run(&ended.record(run, self.store.clock().now())).await?;
         unit.commit().await?;
         Ok(ended)
+    }
+
+    /// Writes what a plan changes, with its events.
+    async fn write(&self, unit: &mut Unit, run: &Run<'_>, plan: &Plan, at: Instant) -> Result<(), StoreError> {
+        unit.write_people(&run.source.name, &plan.people).await?;
+        unit.create_profiles(&plan.new_users).await?;
+        let newcomers: Vec<UserId> = plan.new_users.iter().map(|(user, _)| *user).collect();
+        let mut events = plan.events();
+        events.extend(unit.seeded(&newcomers));
+        unit.record(&cause(run), at, events).await
     }
 
     /// The names of the groups that the result will list.
     async fn group_names(&self, conn: &impl Reader, plan: &Plan) -> Result<Names, StoreError> {
         let kept = plan.kept_back();
         let listed = plan.creates.iter().take(LIST_MAX).chain(plan.removes.iter().take(LIST_MAX));
-        let listed = listed.chain(kept.iter().take(LIST_MAX).map(|(pair, _)| pair));
+        let added = plan.additions.iter().flat_map(|additions| additions.creates.iter().take(LIST_MAX));
+        let listed = listed.chain(added).chain(kept.iter().take(LIST_MAX).map(|(pair, _)| pair));
         let groups: BTreeSet<GroupId> = listed.map(|(group, _)| *group).collect();
         let groups: Vec<GroupId> = groups.into_iter().collect();
         let mut names = self.store.group_names(conn, &groups).await?;
-        names.extend(plan.new_groups.iter().map(|(id, group)| (*id, group.name().to_owned())));
+        let new = plan.new_groups.iter().chain(plan.additions.iter().flat_map(|additions| &additions.new_groups));
+        names.extend(new.map(|(id, group)| (*id, group.name().to_owned())));
         Ok(names)
     }
 }

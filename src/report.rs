@@ -45,6 +45,8 @@ pub struct Reports {
 struct Told {
     failures: BTreeMap<ErrorClass, Breadth>,
     held: Option<String>,
+    /// The last administrator was kept against what the source says.
+    blocked: bool,
     /// What was told to be wrong with a source's lists.
     lists: Option<Trouble>,
     /// A fault of our own ended the last run.
@@ -57,6 +59,7 @@ enum News {
     Failing(ErrorClass),
     Recovered(BTreeSet<ErrorClass>),
     Held,
+    LastAdministrator,
     Lists(Trouble),
 }
 
@@ -164,6 +167,10 @@ impl Reports {
         let held = run.held.as_ref().and(run.plan_hash.clone());
         news.extend((held.is_some() && held != told.held).then_some(News::Held));
         told.held = held;
+        if breadth == Breadth::Whole || run.blocked {
+            news.extend((run.blocked && !told.blocked).then_some(News::LastAdministrator));
+            told.blocked = run.blocked;
+        }
         if let Some(enumeration) = &run.enumeration {
             let trouble = Trouble::of(enumeration);
             news.extend(trouble.filter(|_| trouble != told.lists).map(News::Lists));
@@ -193,6 +200,10 @@ fn tell(news: &News, run_id: RunId, run: &SourceRun) {
             extra.extend(run.plan_hash.clone().map(|hash| ("plan_hash", hash)));
             let message = format!("a plan of source {source} is held; nothing of it was written");
             capture(Level::Warning, message, &["plan-held", source.as_str()], Some(source), &extra);
+        }
+        News::LastAdministrator => {
+            let message = format!("source {source} would take the last active person out of Admin; they stay");
+            capture(Level::Warning, message, &["last-administrator", source.as_str()], Some(source), &extra);
         }
         News::Lists(trouble) => {
             if let Some(Enumeration::Failed(failure)) = &run.enumeration {

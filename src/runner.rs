@@ -4,14 +4,14 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use entitled_model::{Instant, RunId, Trigger};
+use entitled_model::{Failure, Instant, RunId, Trigger};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::clock::Clock;
-use crate::reconcile::{Approve, Asked, Reconciler, Run, RunError, Scope, SourceRun};
+use crate::reconcile::{Approve, Asked, Reconciler, RehearsalError, Run, RunError, Scope, SourceRun};
 use crate::report::{Occasion, Reports, chain};
-use crate::source::{Progress, Registry, Silent, Source};
+use crate::source::{Progress, Registry, Silent, Snapshot, Source};
 use crate::store::{Lease, Store};
 
 /// A lease is renewed this often within its period.
@@ -105,6 +105,34 @@ impl Runner {
     pub async fn rehearse(&self, source: &Source, scope: Scope, order: &Order<'_>) -> Result<SourceRun, RunError> {
         let run = run_of(source, order, scope, None, order.stop.clone());
         self.reconciler().rehearse(&run).await
+    }
+
+    /// What a source says now, for rehearsals. Nothing is written, and nobody is told.
+    ///
+    /// # Errors
+    /// As [`Reconciler::snapshot`].
+    pub async fn snapshot(
+        &self,
+        source: &Source,
+        progress: &dyn Progress,
+        stop: CancellationToken,
+    ) -> Result<Result<Snapshot, Failure>, RunError> {
+        let order = Order { progress, ..Order::new(self.store.clock(), Trigger::Manual, stop.clone()) };
+        self.reconciler().snapshot(&run_of(source, &order, Scope::Whole, None, stop)).await
+    }
+
+    /// Says what a run would do whose source answered as a snapshot says. Nothing is written, and nobody is told.
+    ///
+    /// # Errors
+    /// As [`Reconciler::rehearse_against`].
+    pub async fn rehearse_against(
+        &self,
+        source: &Source,
+        snapshot: &Snapshot,
+        order: &Order<'_>,
+    ) -> Result<SourceRun, RehearsalError> {
+        let run = run_of(source, order, Scope::Whole, None, order.stop.clone());
+        self.reconciler().rehearse_against(&run, snapshot).await
     }
 
     fn reconciler(&self) -> Reconciler {

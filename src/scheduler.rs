@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use entitled_model::{Instant, Trigger};
 use rand::RngExt as _;
 use tokio::task::JoinHandle;
@@ -20,6 +21,9 @@ const TIDY_EVERY: Duration = Duration::from_hours(1);
 
 /// The most rows of the access log that one statement prunes.
 const PRUNED_ROWS_MAX: u32 = 5_000;
+
+/// A removal goes by a reading that began after its time.
+const PAST_DUE: TimeDelta = TimeDelta::milliseconds(1);
 
 /// Runs every scheduled source until `stop` is cancelled; what is then in flight is the tracker's.
 pub struct Scheduler {
@@ -66,20 +70,26 @@ impl Loop {
     async fn run(self, first_delay: Duration) {
         let clock = self.runner.store.clock().clone();
         let mut next = Some((first_delay, None));
-        let mut current = None;
+        let mut current: Option<JoinHandle<()>> = None;
         while let Some((wait, due_at)) = next {
             tokio::select! {
                 () = self.stop.cancelled() => return,
-                () = clock.sleep(wait) => {}
+                // A run may have scheduled removals that are due before the schedule comes.
+                _ = async { current.as_mut().expect("guarded").await }, if current.is_some() => current = None,
+                () = clock.sleep(wait) => current = self.fire(current, due_at),
             }
-            current = self.fire(current, due_at);
-            next = self.next(clock.now());
+            next = self.next(clock.now()).await;
         }
     }
 
-    /// How long to wait, and for when.
-    fn next(&self, now: Instant) -> Option<(Duration, Option<Instant>)> {
-        let due_at = self.schedule.next_after(now)?;
+    /// How long to wait, and for when: the schedule, or a removal that is due before.
+    async fn next(&self, now: Instant) -> Option<(Duration, Option<Instant>)> {
+        let scheduled = self.schedule.next_after(now)?;
+        let removal = self.runner.store.next_due(&self.source.name, now).await.unwrap_or_else(|error| {
+            tracing::warn!(source = %self.source.name, detail = chain(&error), "removals that are due were not looked for");
+            None
+        });
+        let due_at = removal.map_or(scheduled, |removal| scheduled.min(removal + PAST_DUE));
         Some(((due_at - now).to_std().ok()?, Some(due_at)))
     }
 

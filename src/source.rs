@@ -18,6 +18,7 @@ mod health;
 mod local;
 mod registry;
 mod scim;
+mod snapshot;
 #[cfg(test)]
 mod testing;
 
@@ -36,6 +37,7 @@ use crate::config::CommonSource;
 pub(crate) use decoders::DECODERS;
 pub use health::{Health, HealthReading, Limit};
 pub use registry::{Registry, RegistryError};
+pub use snapshot::{Snapshot, SnapshotError};
 
 /// A person as a source is asked about them.
 #[derive(Clone)]

@@ -22,6 +22,7 @@ mod proof;
 mod resources;
 mod runs;
 mod schema;
+mod sources;
 mod sql;
 mod tokens;
 mod unit;

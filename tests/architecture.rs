@@ -15,7 +15,7 @@ const MODULES: [(&str, &[&str]); 20] = [
     ("metrics", &[]),
     ("source", &["clock", "config", "decoders", "json"]),
     ("store", &["clock"]),
-    ("reconcile", &["clock", "source", "store"]),
+    ("reconcile", &["clock", "config", "source", "store"]),
     ("report", &["metrics", "reconcile", "store"]),
     ("runner", &["clock", "reconcile", "report", "source", "store"]),
     ("login", &["clock", "reconcile", "report", "runner", "source", "store"]),

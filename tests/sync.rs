@@ -26,6 +26,8 @@ mod directory;
 mod doctor;
 #[path = "sync/dry_run.rs"]
 mod dry_run;
+#[path = "sync/erasure.rs"]
+mod erasure;
 #[path = "sync/faults.rs"]
 mod faults;
 #[path = "sync/guard.rs"]
@@ -38,6 +40,8 @@ mod middle;
 mod migration;
 #[path = "sync/oddities.rs"]
 mod oddities;
+#[path = "sync/orphans.rs"]
+mod orphans;
 #[path = "sync/output.rs"]
 mod output;
 #[path = "sync/ownership.rs"]
@@ -50,7 +54,11 @@ mod people;
 mod privacy;
 #[path = "sync/quiet.rs"]
 mod quiet;
+#[path = "sync/rehearsal.rs"]
+mod rehearsal;
 #[path = "sync/renames.rs"]
 mod renames;
 #[path = "sync/stage.rs"]
 mod stage;
+#[path = "sync/waiting.rs"]
+mod waiting;

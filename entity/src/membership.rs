@@ -19,6 +19,8 @@ pub struct Model {
     pub to_position: Option<i64>,
     pub to_at: Option<DateTimeUtc>,
     pub blocked_position: Option<i64>,
+    /// The source no longer lists it, and it goes from then on.
+    pub due_at: Option<DateTimeUtc>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

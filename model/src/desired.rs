@@ -81,6 +81,25 @@ impl Default for Conclusion {
     }
 }
 
+impl Desired {
+    /// What a source says that is gone for good: nothing, of its groups, of users it made statements about, of those whom it
+    /// had suspended.
+    #[must_use]
+    pub fn of_nothing(
+        managed: BTreeSet<GroupId>,
+        stated: impl Iterator<Item = UserId>,
+        suspended: BTreeSet<UserId>,
+    ) -> Self {
+        let nothing = Stated::All { entitlements: BTreeMap::new(), unsaid: BTreeSet::new() };
+        Desired {
+            people: PeopleChanges { reactivated: suspended, ..PeopleChanges::default() },
+            stated: stated.map(|user| (user, nothing.clone())).collect(),
+            conclusion: Conclusion::Everything(Whole { managed, ..Whole::default() }),
+            ..Desired::default()
+        }
+    }
+}
+
 /// What to do about a stored membership that the observation does not list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unlisted {

@@ -7,6 +7,7 @@ mod membership;
 mod plan;
 mod recorded;
 mod resource;
+mod source;
 mod token;
 mod user;
 
@@ -16,12 +17,15 @@ use serde::de::DeserializeOwned;
 pub use administrator::{BreakGlassGranted, SeedFailed, SeedFailure};
 pub use entitlement::{EntitlementChange, EntitlementChanged};
 pub use group::{GroupCreated, GroupDeleted, GroupDescriptionChanged, GroupRenamed};
-pub use membership::{MembershipChanged, RemovalBlocked};
+pub use membership::{MembershipChanged, RemovalBlocked, RemovalCancelled, RemovalScheduled};
 pub use plan::{PlanApplied, PlanApprovalVoided, PlanApproved, PlanRejected, VoidReason};
 pub use recorded::{Cause, Digest, GENESIS, Recorded, Written};
 pub use resource::{ResourceAttributesChanged, ResourceProvisioned};
+pub use source::SourceForgotten;
 pub use token::{TokenCreated, TokenRevoked};
-pub use user::{ProfileField, StandingChanged, UserCreated, UserDeactivated, UserProfileChanged, UserRestored};
+pub use user::{
+    ProfileField, StandingChanged, UserCreated, UserDeactivated, UserErased, UserProfileChanged, UserRestored,
+};
 
 /// The version under which today's payloads are written.
 pub const SCHEMA_VERSION: i32 = 1;
@@ -108,17 +112,21 @@ events! {
     UserReactivated(StandingChanged) = "user.reactivated",
     UserDeactivated(UserDeactivated) = "user.deactivated",
     UserRestored(UserRestored) = "user.restored",
+    UserErased(UserErased) = "user.erased",
     GroupCreated(GroupCreated) = "group.created",
     GroupRenamed(GroupRenamed) = "group.renamed",
     GroupDescriptionChanged(GroupDescriptionChanged) = "group.description_changed",
     GroupDeleted(GroupDeleted) = "group.deleted",
     MembershipChanged(MembershipChanged) = "membership.changed",
     MembershipRemovalBlocked(RemovalBlocked) = "membership.removal_blocked",
+    MembershipRemovalScheduled(RemovalScheduled) = "membership.removal_scheduled",
+    MembershipRemovalCancelled(RemovalCancelled) = "membership.removal_cancelled",
     EntitlementChanged(EntitlementChanged) = "entitlement.changed",
     PlanApproved(PlanApproved) = "plan.approved",
     PlanRejected(PlanRejected) = "plan.rejected",
     PlanApplied(PlanApplied) = "plan.applied",
     PlanApprovalVoided(PlanApprovalVoided) = "plan.approval_voided",
+    SourceForgotten(SourceForgotten) = "source.forgotten",
     ResourceProvisioned(ResourceProvisioned) = "resource.provisioned",
     ResourceAttributesChanged(ResourceAttributesChanged) = "resource.attributes_changed",
     TokenCreated(TokenCreated) = "token.created",

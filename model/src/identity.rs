@@ -81,6 +81,12 @@ pub struct SourceName(String);
 impl SourceName {
     /// Tags that no configuration may use, because people and the deployment write under them.
     pub const RESERVED: [&'static str; 3] = ["admin", "system_seed", "break_glass"];
+
+    /// Whether it is no source's, but a person's or the deployment's own.
+    #[must_use]
+    pub fn is_reserved(&self) -> bool {
+        Self::RESERVED.contains(&self.as_str())
+    }
     /// The longest allowed name, in bytes.
     pub const BYTES_MAX: usize = 63;
 

@@ -17,6 +17,12 @@ pub fn written(at: Instant) -> String {
     at.to_rfc3339_opts(SecondsFormat::Micros, true)
 }
 
+/// Reads the written form, or any other of RFC 3339.
+#[must_use]
+pub fn read(text: &str) -> Option<Instant> {
+    DateTime::parse_from_rfc3339(text).ok().map(|at| to_micros(at.with_timezone(&Utc)))
+}
+
 /// When an observation counts as begun: now, but always after `latest`, the newest beginning known to the store.
 ///
 /// A clock that moved backwards, or a replica whose clock runs behind, would otherwise have its fresh answers

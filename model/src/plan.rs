@@ -1,32 +1,28 @@
 //! The plan: the creates, deletes and kept-backs that an observation asks for, before anything is written.
 
+mod additions;
 mod events;
 mod hash;
+mod policy;
+mod removals;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::desired::{Conclusion, Desired, Pair, Unlisted as Meaning};
+use crate::desired::{Conclusion, Desired, Pair};
 use crate::diff::diff;
 use crate::entitlement::Entitlements;
 use crate::event::EntitlementChange;
 use crate::groups::{JoinedGroups, Rename};
 use crate::identity::{EmailAddress, Facet, GroupId, SourceName, UserId};
+use crate::instant::Instant;
 use crate::observation::{ErrorClass, ObservedGroup, Stated};
 use crate::people::PeopleChanges;
+use removals::Removals;
+
+pub use policy::{GroupPolicy, Guard, Held, Limit, OnHold, Policy};
 
 /// The most pairs one event carries, so that a first import of a million is a thousand events.
 pub const EVENT_PAIRS_MAX: usize = 1_000;
-
-/// Limits beyond which a plan is held for a person to look at.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Guard {
-    /// The largest share of the memberships in scope that may go, 0 to 1.
-    pub max_removal_ratio: f64,
-    /// The largest number of memberships that may go.
-    pub max_removals: u64,
-    /// Below this many memberships in scope the ratio says nothing and only the number counts.
-    pub min_memberships: u64,
-}
 
 /// What the store holds of one source, within the scope of the observation.
 #[derive(Debug, Default)]
@@ -36,12 +32,14 @@ pub struct Stored {
     /// The facets of those groups that came from mapped entitlements.
     pub facets: BTreeMap<GroupId, Facet>,
     pub entitlements: BTreeMap<UserId, Entitlements>,
-    /// Of those who would join `Admin`, whoever is not active.
+    /// Of those who would join `Admin`, or have to wait for a removal, whoever is not active.
     pub inactive: BTreeSet<UserId>,
     /// Active people in `Admin` with each source that supports them, oldest support first.
     pub admins: Vec<(UserId, SourceName)>,
     /// Removals that were blocked before and told then.
     pub told_blocked: BTreeSet<Pair>,
+    /// Memberships that were not listed before, each with the time from which on it goes.
+    pub due: BTreeMap<Pair, Instant>,
     /// Groups that an earlier complete list did not have either.
     pub vanished: BTreeSet<GroupId>,
     /// Groups in which other sources hold memberships: those outlive the directory's group.
@@ -57,6 +55,10 @@ pub enum KeepReason {
     LastAdministrator,
     /// The group was not listed, and the next complete list has to agree.
     AwaitingConfirmation,
+    /// It goes when its time has come, unless it is listed before.
+    Grace(Instant),
+    /// It goes when a second reading agrees.
+    SecondReading,
     /// The plan is beyond the guard's limits.
     Guard,
 }
@@ -68,26 +70,28 @@ impl KeepReason {
             KeepReason::Unread(class) => class.as_str(),
             KeepReason::LastAdministrator => "last_administrator",
             KeepReason::AwaitingConfirmation => "awaiting_confirmation",
+            KeepReason::Grace(_) => "grace",
+            KeepReason::SecondReading => "second_reading",
             KeepReason::Guard => "guard",
         }
     }
-}
 
-/// Which limit a held plan is beyond, with the numbers.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Held {
-    Removals { asked: u64, max: u64 },
-    Ratio { asked: u64, of: u64, max: f64 },
-}
-
-impl std::fmt::Display for Held {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+    /// The time from which on it goes, where that is known.
+    #[must_use]
+    pub fn due_at(self) -> Option<Instant> {
         match self {
-            Held::Removals { asked, max } => write!(f, "{asked} removals, more than max_removals = {max}"),
-            Held::Ratio { asked, of, max } => {
-                write!(f, "{asked} of {of} memberships would go, more than max_removal_ratio = {max}")
-            }
+            KeepReason::Grace(due_at) => Some(due_at),
+            KeepReason::Unread(_)
+            | KeepReason::LastAdministrator
+            | KeepReason::AwaitingConfirmation
+            | KeepReason::SecondReading
+            | KeepReason::Guard => None,
         }
+    }
+
+    /// Why a removal waits until `due_at`, seen by an observation that began at `began_at`.
+    fn waiting(due_at: Instant, began_at: Instant) -> Self {
+        if due_at > began_at { KeepReason::Grace(due_at) } else { KeepReason::SecondReading }
     }
 }
 
@@ -109,6 +113,10 @@ pub struct Plan {
     pub creates: Vec<Pair>,
     /// Ascending.
     pub removes: Vec<Pair>,
+    /// Removals that wait from now on, each until its time; these are among the kept. Ascending.
+    pub scheduled: Vec<(Pair, Instant)>,
+    /// Removals that were scheduled, and whose memberships are listed again. Ascending.
+    pub cancelled: Vec<Pair>,
     /// Ascending.
     pub kept: Vec<(Pair, KeepReason)>,
     /// Kept for the first time: these are told by an event.
@@ -119,30 +127,27 @@ pub struct Plan {
     /// The same for each user, of a run about some users.
     pub unchanged_of: BTreeMap<UserId, u64>,
     pub held: Option<Held>,
+    /// What is let through of a held plan. It is no part of the hash.
+    pub additions: Option<Box<Plan>>,
 }
 
-/// Compares and guards.
+/// Compares what an observation, begun at `began_at`, asks for with what is stored, and guards the result.
 #[must_use]
-pub fn plan(source: &SourceName, desired: Desired, stored: &Stored, guard: &Guard) -> Plan {
+pub fn plan(source: &SourceName, desired: Desired, stored: &Stored, policy: &Policy, began_at: Instant) -> Plan {
     let found = diff(&desired.pairs, &stored.pairs);
-    let Unlisted { mut removes, mut kept, awaiting } = unlisted(found.unlisted, &desired, stored);
-    let held = beyond(guard, (removes.len() + awaiting.len()) as u64, stored.pairs.len() as u64);
-    if held.is_some() {
-        // A person decides about all of it: the next list is not waited for.
-        removes.extend(awaiting);
-        removes.sort_unstable();
-    } else {
-        kept.extend(awaiting.into_iter().map(|pair| (pair, KeepReason::AwaitingConfirmation)));
-    }
+    let Removals { mut removes, scheduled, mut kept, held } =
+        removals::removals(&found.unlisted, &desired, stored, policy, began_at);
     let last = last_administrator(source, &removes, &found.missing, stored, &desired.people.suspended);
     removes.retain(|pair| Some(*pair) != last);
     kept.extend(last.map(|pair| (pair, KeepReason::LastAdministrator)));
     kept.sort_unstable();
     let (deleted_groups, vanished) = ended_groups(&desired, stored, &removes);
     let JoinedGroups { new, renamed, replaced } = desired.groups;
+    // While names move from group to group, a new group has to wait for the old one.
+    let names_stay = renamed.is_empty() && replaced.is_empty();
     // Whoever is kept in a group that was replaced keeps the group, and the name is the new one's.
     let outlived = replaced.into_values().filter(|rename| !deleted_groups.contains(&rename.group));
-    Plan {
+    let mut plan = Plan {
         source: source.clone(),
         new_users: desired.new_users,
         new_groups: new,
@@ -156,33 +161,16 @@ pub fn plan(source: &SourceName, desired: Desired, stored: &Stored, guard: &Guar
         unchanged: (stored.pairs.len() - removes.len() - kept.len()) as u64,
         unchanged_of: unchanged_of(&desired.conclusion, stored, &removes, &kept),
         creates: found.missing,
+        cancelled: removals::cancelled(&stored.due, &found.unlisted),
         removes,
+        scheduled,
         kept,
+        additions: None,
+    };
+    if held.is_some() && policy.on_hold == OnHold::ApplyAdditions && names_stay {
+        plan.additions = Some(Box::new(plan.take_additions()));
     }
-}
-
-/// What becomes of stored memberships that are not listed.
-#[derive(Default)]
-struct Unlisted {
-    removes: Vec<Pair>,
-    kept: Vec<(Pair, KeepReason)>,
-    /// Their whole group is not listed, for the first time.
-    awaiting: Vec<Pair>,
-}
-
-fn unlisted(pairs: Vec<Pair>, desired: &Desired, stored: &Stored) -> Unlisted {
-    let gone = |group: &GroupId| stored.vanished.contains(group) || desired.groups.replaced.contains_key(group);
-    let mut unlisted = Unlisted::default();
-    for pair in pairs {
-        match desired.conclusion.unlisted(pair, stored.facets.get(&pair.0)) {
-            Meaning::Remove => unlisted.removes.push(pair),
-            Meaning::GroupUnlisted if gone(&pair.0) => unlisted.removes.push(pair),
-            Meaning::GroupUnlisted => unlisted.awaiting.push(pair),
-            Meaning::Keep(class) => unlisted.kept.push((pair, KeepReason::Unread(class))),
-            Meaning::Untouched => {}
-        }
-    }
-    unlisted
+    plan
 }
 
 /// How many of each user's memberships stay, of a run about some users.
@@ -246,16 +234,6 @@ fn last_administrator(
     first
 }
 
-fn beyond(guard: &Guard, asked: u64, of: u64) -> Option<Held> {
-    if asked > guard.max_removals {
-        return Some(Held::Removals { asked, max: guard.max_removals });
-    }
-    #[expect(clippy::cast_precision_loss, reason = "counts of memberships are far below 2^52")]
-    let ratio = asked as f64 / of.max(1) as f64;
-    let counts = of >= guard.min_memberships && ratio > guard.max_removal_ratio;
-    counts.then_some(Held::Ratio { asked, of, max: guard.max_removal_ratio })
-}
-
 fn entitlement_changes(
     stated: &BTreeMap<UserId, Stated>,
     stored: &BTreeMap<UserId, Entitlements>,
@@ -300,12 +278,15 @@ impl Plan {
             people,
             creates,
             removes,
+            scheduled,
+            cancelled,
             kept: _,
             newly_blocked: _,
             entitlements,
             unchanged: _,
             unchanged_of: _,
             held: _,
+            additions,
         } = self;
         let nothing = new_users.is_empty()
             && new_groups.is_empty()
@@ -314,15 +295,22 @@ impl Plan {
             && people.users().next().is_none()
             && creates.is_empty()
             && removes.is_empty()
+            && scheduled.is_empty()
+            && cancelled.is_empty()
             && entitlements.is_empty();
-        !nothing
+        !nothing || additions.as_ref().is_some_and(|additions| additions.changes_anything())
     }
 
     /// What is kept back when the plan is held: everything it would have removed as well.
     #[must_use]
     pub fn kept_back(&self) -> Vec<(Pair, KeepReason)> {
-        let held = self.held.is_some().then_some(&self.removes).into_iter().flatten();
-        let mut all: Vec<_> = held.map(|pair| (*pair, KeepReason::Guard)).chain(self.kept.iter().copied()).collect();
+        let mut all = self.kept.clone();
+        if self.held.is_some() {
+            // What would have been scheduled is held as well.
+            let scheduled = |pair: &Pair| self.scheduled.binary_search_by_key(pair, |(of, _)| *of).is_ok();
+            all.iter_mut().filter(|(pair, _)| scheduled(pair)).for_each(|(_, reason)| *reason = KeepReason::Guard);
+            all.extend(self.removes.iter().map(|pair| (*pair, KeepReason::Guard)));
+        }
         all.sort_unstable();
         all
     }

@@ -2,8 +2,8 @@
 
 use crate::entitlement::EntitlementValue;
 use crate::event::{
-    Event, GroupCreated, PlanApplied, PlanApprovalVoided, PlanApproved, PlanRejected, Recorded,
-    ResourceAttributesChanged, ResourceProvisioned, TokenCreated,
+    Event, GroupCreated, PlanApplied, PlanApprovalVoided, PlanApproved, PlanRejected, Recorded, RemovalCancelled,
+    RemovalScheduled, ResourceAttributesChanged, ResourceProvisioned, TokenCreated,
 };
 use crate::identity::{GroupId, Position, SourceName, TokenId, UserId};
 use crate::instant::Instant;
@@ -15,6 +15,10 @@ pub enum RowChange<'e> {
     InsertUsers {
         users: &'e [UserId],
     },
+    /// The user can't use anything any more, whatever a source says, until they are restored.
+    Deactivate {
+        user: UserId,
+    },
     /// The source has suspended the user.
     PutSuspension {
         user: UserId,
@@ -23,10 +27,6 @@ pub enum RowChange<'e> {
     DeleteSuspension {
         user: UserId,
         source: &'e SourceName,
-    },
-    /// Whatever sources say of the account, until it is restored.
-    Deactivate {
-        user: UserId,
     },
     Restore {
         user: UserId,
@@ -53,6 +53,14 @@ pub enum RowChange<'e> {
         group: GroupId,
         source: &'e SourceName,
         users: &'e [UserId],
+    },
+    /// The open memberships go from then on; none: they stay.
+    MarkDue {
+        group: GroupId,
+        source: &'e SourceName,
+        users: &'e [UserId],
+        /// As [`crate::instant::written`].
+        due_at: Option<&'e str>,
     },
     /// The open membership remembers that its removal was blocked.
     MarkBlocked {
@@ -102,7 +110,7 @@ pub fn row_changes(recorded: &Recorded) -> (Since, Vec<RowChange<'_>>) {
     let since = Since { position: recorded.position, at: recorded.recorded_at };
     let changes = match &recorded.event {
         Event::UserCreated(event) => vec![RowChange::InsertUsers { users: &event.users }],
-        Event::UserProfileChanged(_) => Vec::new(),
+        Event::UserProfileChanged(_) | Event::SourceForgotten(_) => Vec::new(),
         Event::UserSuspended(event) => {
             vec![RowChange::PutSuspension { user: event.user, source: &event.source }]
         }
@@ -111,6 +119,7 @@ pub fn row_changes(recorded: &Recorded) -> (Since, Vec<RowChange<'_>>) {
         }
         Event::UserDeactivated(event) => vec![RowChange::Deactivate { user: event.user }],
         Event::UserRestored(event) => vec![RowChange::Restore { user: event.user }],
+        Event::UserErased(event) => vec![RowChange::Deactivate { user: event.user }],
         Event::GroupCreated(event) => vec![RowChange::InsertGroup(event)],
         Event::GroupRenamed(event) => vec![RowChange::RenameGroup { group: event.group, name: &event.after }],
         Event::GroupDescriptionChanged(event) => {
@@ -125,6 +134,12 @@ pub fn row_changes(recorded: &Recorded) -> (Since, Vec<RowChange<'_>>) {
         }
         Event::MembershipRemovalBlocked(event) => {
             vec![RowChange::MarkBlocked { group: event.group, source: &event.source, user: event.user }]
+        }
+        Event::MembershipRemovalScheduled(RemovalScheduled { group, source, users, due_at }) => {
+            vec![RowChange::MarkDue { group: *group, source, users, due_at: Some(due_at) }]
+        }
+        Event::MembershipRemovalCancelled(RemovalCancelled { group, source, users }) => {
+            vec![RowChange::MarkDue { group: *group, source, users, due_at: None }]
         }
         Event::EntitlementChanged(event) => {
             let (user, source) = (event.user, &event.source);

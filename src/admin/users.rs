@@ -1,9 +1,9 @@
-//! Users by hand: made known, shut out, let in again.
+//! Users by hand: made known, shut out, let in again; and erased, at a person's word.
 
-use entitled_model::event::{Event, UserDeactivated, UserRestored};
-use entitled_model::{EmailAddress, UserId};
+use entitled_model::event::{Event, UserDeactivated, UserErased, UserRestored};
+use entitled_model::{EmailAddress, GroupId, SourceName, UserId};
 
-use super::{Admin, AdminError};
+use super::{Admin, AdminError, admin, reason};
 use crate::store::{Unit, UserRecord};
 
 impl Admin {
@@ -45,17 +45,45 @@ impl Admin {
     /// Lets a deactivated user in again; whom a source has suspended stays suspended.
     ///
     /// # Errors
-    /// When there is no such user.
+    /// When there is no such user, or they were erased.
     pub async fn reactivate_user(&self, user: UserId) -> Result<UserRecord, AdminError> {
         let mut unit = self.store.begin().await?;
         let before = self.user(&unit, user).await?;
         if before.status != "deactivated" {
             return Ok(before);
         }
+        // Who was erased has no name by which they could come again.
+        if before.profile.email.is_none() && before.profile.sub.is_none() {
+            return Err(AdminError::NotActive("erased".to_owned()));
+        }
         self.record(&mut unit, vec![Event::UserRestored(UserRestored { user })]).await?;
         let after = self.user(&unit, user).await?;
         unit.commit().await?;
         Ok(after)
+    }
+
+    /// Erases a user's address, `sub`, claims and accounts. The id stays, deactivated, and with it what the log tells of it.
+    ///
+    /// What administrators gave goes; what sources gave goes by their next answer, which knows no such person any more.
+    ///
+    /// # Errors
+    /// When there is no such user, the reason is unusable, or it is the last active person in `Admin`.
+    pub async fn erase_user(&self, user: UserId, given: &str) -> Result<(), AdminError> {
+        let given = reason(given)?;
+        let mut unit = self.store.begin().await?;
+        self.store.user_by_id(unit.reader(), user).await?.ok_or(AdminError::NoUser)?;
+        if self.is_last_administrator(&unit, user).await? {
+            return Err(AdminError::LastAdministrator);
+        }
+        let mut events: Vec<Event> = Vec::new();
+        for (group, source) in self.given_by_hand(&unit, user).await? {
+            events.push(Event::memberships_changed(group, &source, Vec::new(), vec![user]));
+        }
+        events.push(Event::UserErased(UserErased { user, reason: given }));
+        self.record(&mut unit, events).await?;
+        unit.erase_profile(user).await?;
+        unit.commit().await?;
+        Ok(())
     }
 
     async fn user(&self, unit: &Unit, user: UserId) -> Result<UserRecord, AdminError> {
@@ -73,5 +101,11 @@ impl Admin {
         let mut events = vec![Event::users_created(vec![user])];
         events.extend(unit.seeded(&[user]));
         Ok((user, events))
+    }
+
+    async fn given_by_hand(&self, unit: &Unit, user: UserId) -> Result<Vec<(GroupId, SourceName)>, AdminError> {
+        let admin = admin();
+        let groups = self.store.groups_of_user_by(unit.reader(), user, &admin).await?;
+        Ok(groups.into_iter().map(|group| (group, admin.clone())).collect())
     }
 }

@@ -97,6 +97,9 @@ impl Entry {
     fn kept(&self, kept: &Kept) -> Value {
         let mut value = self.change(&kept.change);
         value["reason"] = kept.reason.into();
+        if let Some(due_at) = kept.due_at {
+            value["due_at"] = written(due_at).into();
+        }
         value
     }
 }
@@ -207,17 +210,21 @@ impl Document {
         for run in self.entries.iter().filter_map(|entry| entry.ended.as_ref().ok()) {
             found.extend(run.created.iter().map(|change| ("+", change, None)));
             found.extend(run.removed.iter().map(|change| ("-", change, None)));
-            found.extend(run.kept.iter().map(|kept| ("=", &kept.change, Some(kept.reason))));
+            found.extend(run.kept.iter().map(|kept| ("=", &kept.change, Some(kept))));
         }
         let shown = &found[..found.len().min(TABLE_CHANGES_MAX)];
         let users: Vec<UserId> = shown.iter().map(|(_, change, _)| change.user).collect();
         let addresses = store.emails_of(store.reader(), &users).await?;
         let mut lines: Vec<String> = shown
             .iter()
-            .map(|(sign, change, reason)| {
+            .map(|(sign, change, kept)| {
                 let who = change.newcomer.as_ref().or(addresses.get(&change.user)).cloned();
                 let who = who.unwrap_or_else(|| change.user.to_string());
-                let reason = reason.map(|reason| format!("  (kept: {reason})")).unwrap_or_default();
+                let reason = kept.map(|kept| {
+                    let due_at = kept.due_at.map(|due_at| format!(" until {}", written(due_at))).unwrap_or_default();
+                    format!("  (kept: {}{due_at})", kept.reason)
+                });
+                let reason = reason.unwrap_or_default();
                 format!("{sign} {who}  {}{reason}", change.group)
             })
             .collect();

@@ -1,6 +1,7 @@
 //! How commands end: their exit codes, and their errors as they are printed.
 
 use std::fmt::Write as _;
+use std::path::Path;
 use std::process::ExitCode;
 
 use crate::admin::AdminError;
@@ -53,6 +54,12 @@ impl CliError {
     /// The command line asks for something that there is not.
     pub fn usage(message: impl Into<String>, help: impl Into<String>) -> Self {
         Self { code: 2, error: anyhow::Error::msg(message.into()), help: Some(help.into()) }
+    }
+
+    /// A file that was named can't be read or written.
+    pub fn file(doing: &'static str, file: &Path, error: std::io::Error) -> Self {
+        let error = anyhow::Error::new(error).context(format!("{} can't be {doing}", file.display()));
+        Self { code: 2, error, help: None }
     }
 
     /// Prints `error:`, `caused by:` and `help:` to stderr.

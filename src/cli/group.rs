@@ -10,7 +10,7 @@ use super::{CliError, Exit, Output, admin, open};
 use crate::admin::AdminError;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::store::{Access, Store};
+use crate::store::{Access, MembershipRow, Store};
 
 #[derive(Subcommand)]
 pub enum Group {
@@ -122,15 +122,30 @@ async fn members(store: &Store, group: GroupId, output: Output) -> Result<(), Cl
     let addresses = store.emails_of(store.reader(), &users).await?;
     match output {
         Output::Json => {
-            let member = |m: &crate::store::MembershipRow| json!({"user": m.user, "email": addresses.get(&m.user), "source": m.source, "added_at": written(m.added_at)});
+            let member = |m: &MembershipRow| {
+                let member = json!({"user": m.user, "email": addresses.get(&m.user), "source": m.source, "added_at": written(m.added_at)});
+                with_due_at(member, m)
+            };
             say!("{:#}", Value::from_iter(members.iter().map(member)));
         }
         Output::Table => {
-            let who =
-                |m: &crate::store::MembershipRow| addresses.get(&m.user).cloned().unwrap_or_else(|| m.user.to_string());
-            let rows = members.iter().map(|m| [who(m), m.source.to_string(), written(m.added_at)]);
-            say!("{}", table(["user", "source", "added at"], rows));
+            let who = |m: &MembershipRow| addresses.get(&m.user).cloned().unwrap_or_else(|| m.user.to_string());
+            let rows = members.iter().map(|m| [who(m), m.source.to_string(), written(m.added_at), due_at(m)]);
+            say!("{}", table(["user", "source", "added at", "due at"], rows));
         }
     }
     Ok(())
+}
+
+/// A membership in JSON; one that its source no longer lists says when it goes.
+pub(super) fn with_due_at(mut membership: Value, row: &MembershipRow) -> Value {
+    if row.due_at.is_some() {
+        membership["due_at"] = due_at(row).into();
+    }
+    membership
+}
+
+/// When a membership goes, where that is known.
+pub(super) fn due_at(row: &MembershipRow) -> String {
+    row.due_at.map(written).unwrap_or_default()
 }

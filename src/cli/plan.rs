@@ -6,11 +6,15 @@ use clap::Subcommand;
 use entitled_model::instant::written;
 use serde_json::{Value, json};
 
+use super::group::due_at;
 use super::say::{say, table};
 use super::{CliError, Exit, Output, admin, open};
 use crate::clock::Clock;
 use crate::config::{self, Config};
-use crate::store::{Access, HeldPlan, Store};
+use crate::store::{Access, HeldPlan, MembershipRow, Store};
+
+/// The most waiting removals that are listed: those that are due first.
+const DUE_MAX: u32 = 10_000;
 
 #[derive(Subcommand)]
 pub enum Plan {
@@ -23,6 +27,14 @@ pub enum Plan {
     Show {
         /// The plan's hash, or enough of its beginning
         hash: String,
+        #[arg(long, value_enum, default_value_t = Output::Table)]
+        output: Output,
+    },
+    /// Removals that wait for their time
+    Due {
+        /// Only of this source
+        #[arg(long)]
+        source: Option<String>,
         #[arg(long, value_enum, default_value_t = Output::Table)]
         output: Output,
     },
@@ -55,6 +67,9 @@ pub async fn run(plan: Plan, config: &Config, clock: &Clock) -> Result<Exit, Cli
     match plan {
         Plan::List { output } => list(&open(config, clock, Access::ReadOnly).await?, output).await?,
         Plan::Show { hash, output } => show(&open(config, clock, Access::ReadOnly).await?, &hash, output).await?,
+        Plan::Due { source, output } => {
+            due(&open(config, clock, Access::ReadOnly).await?, source.as_deref(), output).await?;
+        }
         Plan::Approve { hash, reason, expires_in } => {
             let expires_at = expires_in.map(|wait| clock.now() + wait);
             let plan = admin(config, clock).await?.approve_plan(&hash, &reason, expires_at).await?;
@@ -66,6 +81,27 @@ pub async fn run(plan: Plan, config: &Config, clock: &Clock) -> Result<Exit, Cli
         }
     }
     Ok(Exit::Done)
+}
+
+async fn due(store: &Store, source: Option<&str>, output: Output) -> Result<(), CliError> {
+    let waiting = store.due_removals(store.reader(), source, DUE_MAX).await?;
+    let users: Vec<_> = waiting.iter().map(|row| row.user).collect();
+    let addresses = store.emails_of(store.reader(), &users).await?;
+    match output {
+        Output::Json => {
+            let removal = |row: &MembershipRow| {
+                json!({"due_at": due_at(row), "user": row.user, "email": addresses.get(&row.user), "group": row.group,
+                    "source": row.source})
+            };
+            say!("{:#}", Value::from_iter(waiting.iter().map(removal)));
+        }
+        Output::Table => {
+            let who = |row: &MembershipRow| addresses.get(&row.user).cloned().unwrap_or_else(|| row.user.to_string());
+            let rows = waiting.iter().map(|row| [due_at(row), who(row), row.group.clone(), row.source.to_string()]);
+            say!("{}", table(["due at", "user", "group", "source"], rows));
+        }
+    }
+    Ok(())
 }
 
 async fn list(store: &Store, output: Output) -> Result<(), CliError> {

@@ -16,6 +16,10 @@ pub async fn run(config: &Config, clock: &Clock) -> Result<Exit, CliError> {
     let store = daemon::open_store(config, clock, Access::ReadWrite).await?;
     daemon::prepare_store(&store, config).await?;
     seed(&store, config).await?;
+    let configured = config.sources.keys().cloned().collect();
+    for source in store.orphaned_sources(store.reader(), &configured).await? {
+        tracing::warn!(%source, "a source is no longer configured, and what it said still stands");
+    }
     let daemon = Daemon::start(config, store).await?;
     signals.next().await;
     tracing::info!("stopping; a second signal stops at once");

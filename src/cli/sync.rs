@@ -1,6 +1,9 @@
 //! `entitled sync`: ask the sources once.
 
+mod rehearsal;
+
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -39,6 +42,9 @@ pub struct Options {
     /// Print the plan and its hash, and write nothing at all
     #[arg(long)]
     dry_run: bool,
+    /// Ask nobody: say what a snapshot, as it was recorded or edited, would do to what is stored now; writes nothing
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["users", "approve"])]
+    against: Option<PathBuf>,
     /// Apply a held plan, if it is still the one with this hash
     #[arg(long, value_name = "HASH", requires = "reason", conflicts_with = "dry_run")]
     approve: Option<String>,
@@ -51,6 +57,9 @@ pub struct Options {
 
 pub async fn run(options: Options, config: &Config, clock: &Clock) -> Result<Exit, CliError> {
     let registry = Registry::build(config, clock).map_err(daemon::StartError::from)?;
+    if let Some(file) = &options.against {
+        return rehearsal::run(file, &options, registry, config, clock).await;
+    }
     let sources = chosen(&registry, &options.sources)?;
     let access = if options.dry_run { Access::ReadOnly } else { Access::ReadWrite };
     let store = daemon::open_store(config, clock, access).await?;
@@ -59,13 +68,7 @@ pub async fn run(options: Options, config: &Config, clock: &Clock) -> Result<Exi
     } else {
         daemon::prepare_store(&store, config).await?;
     }
-    let runner = Runner {
-        store: store.clone(),
-        registry: Arc::new(registry),
-        reports: Arc::new(Reports::new(Arc::new(Metrics::default()))),
-        provisioned_types: Arc::new(config.http.provisioned_types()),
-        lease_period: config.scheduler.lease,
-    };
+    let runner = runner(&store, registry, config);
     let Named { users, unvouched } = named(&store, &sources, &options.users).await?;
     let stop = stop_on_signal()?;
     let approve = options.approve.zip(options.reason).map(approved).transpose()?;
@@ -89,12 +92,28 @@ pub async fn run(options: Options, config: &Config, clock: &Clock) -> Result<Exi
     progress.finish();
     let names: Vec<UserId> = shot.users.iter().map(|asked| asked.person.user).collect();
     let document = Document { run_id: shot.run_id, dry_run: shot.dry_run, users: names, entries };
-    match options.output {
-        Output::Json => say!("{:#}", document.json()),
-        Output::Table => say!("{}", document.table(&store).await?.trim_end()),
-    }
+    print(&document, options.output, &store).await?;
     store.close().await?;
     Ok(document.exit())
+}
+
+async fn print(document: &Document, output: Output, store: &Store) -> Result<(), CliError> {
+    match output {
+        Output::Json => say!("{:#}", document.json()),
+        Output::Table => say!("{}", document.table(store).await?.trim_end()),
+    }
+    Ok(())
+}
+
+/// Runs sources for one command; nobody scrapes its metrics.
+pub(super) fn runner(store: &Store, registry: Registry, config: &Config) -> Runner {
+    Runner {
+        store: store.clone(),
+        registry: Arc::new(registry),
+        reports: Arc::new(Reports::new(Arc::new(Metrics::default()))),
+        provisioned_types: Arc::new(config.http.provisioned_types()),
+        lease_period: config.scheduler.lease,
+    }
 }
 
 /// One invocation, over all its sources.
@@ -160,7 +179,7 @@ fn approved((hash, reason): (String, String)) -> Result<Approve, CliError> {
     Ok(Approve { hash: hash.trim().to_lowercase(), reason: admin::reason(&reason)? })
 }
 
-fn chosen(registry: &Registry, names: &[String]) -> Result<Vec<Arc<Source>>, CliError> {
+pub(super) fn chosen(registry: &Registry, names: &[String]) -> Result<Vec<Arc<Source>>, CliError> {
     let all: BTreeMap<String, Arc<Source>> =
         registry.iter().map(|source| (source.name.to_string(), Arc::clone(source))).collect();
     let configured = all.keys().cloned().collect::<Vec<_>>().join(", ");
@@ -239,7 +258,7 @@ async fn vouched(sources: &[Arc<Source>], person: &Person) -> Option<bool> {
     known
 }
 
-fn stop_on_signal() -> Result<CancellationToken, CliError> {
+pub(super) fn stop_on_signal() -> Result<CancellationToken, CliError> {
     let mut signals = Signals::listen()?;
     let stop = CancellationToken::new();
     let stopped = stop.clone();

@@ -5,12 +5,13 @@ use entitled_model::EmailAddress;
 use entitled_model::instant::written;
 use serde_json::{Value, json};
 
+use super::group::{due_at, with_due_at};
 use super::say::{say, table};
 use super::{CliError, Exit, Output, admin, open};
 use crate::admin::AdminError;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::store::{Access, Store, UserRecord};
+use crate::store::{Access, MembershipRow, Store, UserRecord};
 
 #[derive(Subcommand)]
 pub enum User {
@@ -39,6 +40,15 @@ pub enum User {
         #[arg(value_name = "U")]
         user: String,
     },
+    /// Erase what is personal about a user; the id stays, deactivated, and the log stays whole
+    Erase {
+        /// An e-mail, a sub or a user id
+        #[arg(value_name = "U")]
+        user: String,
+        /// Why, without naming anybody: it stays in the log
+        #[arg(long)]
+        reason: String,
+    },
     /// All users
     List {
         #[arg(long, value_enum, default_value_t = Output::Table)]
@@ -65,6 +75,7 @@ pub async fn run(user: User, config: &Config, clock: &Clock) -> Result<Exit, Cli
             let admin = admin(config, clock).await?;
             admin.reactivate_user(named(&admin.store, &user).await?.id).await?;
         }
+        User::Erase { user, reason } => drop(erase(config, clock, &user, &reason).await?),
         User::List { output } => {
             let store = open(config, clock, Access::ReadOnly).await?;
             let users = store.users(store.reader(), false).await?;
@@ -77,6 +88,16 @@ pub async fn run(user: User, config: &Config, clock: &Clock) -> Result<Exit, Cli
             }
         }
     }
+    Ok(Exit::Done)
+}
+
+async fn erase(config: &Config, clock: &Clock, user: &str, reason: &str) -> Result<Exit, CliError> {
+    let admin = admin(config, clock).await?;
+    let user = named(&admin.store, user).await?.id;
+    admin.erase_user(user, reason).await?;
+    // On SQLite this folds the write-ahead log, with the pages before, into the file.
+    admin.store.close().await?;
+    say!("erased: {user}");
     Ok(Exit::Done)
 }
 
@@ -109,7 +130,9 @@ async fn show(store: &Store, user: &UserRecord, output: Output) -> Result<(), Cl
         Output::Json => {
             let mut document = summary(user);
             document["claims"] = json!(user.profile.claims);
-            let membership = |m: &crate::store::MembershipRow| json!({"group": m.group, "source": m.source, "added_at": written(m.added_at)});
+            let membership = |m: &MembershipRow| {
+                with_due_at(json!({"group": m.group, "source": m.source, "added_at": written(m.added_at)}), m)
+            };
             document["memberships"] = memberships.iter().map(membership).collect();
             document["entitlements"] = stated
                 .map(|(source, key, value, at)| json!({"source": source, "key": key, "value": value.json(), "observed_at": at}))
@@ -118,8 +141,9 @@ async fn show(store: &Store, user: &UserRecord, output: Output) -> Result<(), Cl
         }
         Output::Table => {
             say!("{}  {}  {}", user.id, email(user), user.status);
-            let rows = memberships.iter().map(|m| [m.group.clone(), m.source.to_string(), written(m.added_at)]);
-            say!("{}", table(["group", "source", "added at"], rows));
+            let rows =
+                memberships.iter().map(|m| [m.group.clone(), m.source.to_string(), written(m.added_at), due_at(m)]);
+            say!("{}", table(["group", "source", "added at", "due at"], rows));
             let rows = stated.map(|(source, key, value, _)| [key.clone(), source.to_string(), value.text().to_owned()]);
             say!("{}", table(["entitlement", "source", "value"], rows));
         }

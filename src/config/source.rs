@@ -5,6 +5,7 @@ pub(super) mod deploycenter;
 pub(super) mod google_workspace;
 pub(super) mod local;
 pub(super) mod map;
+pub(super) mod removal;
 pub(super) mod scim;
 
 use std::collections::BTreeMap;
@@ -112,6 +113,7 @@ impl SourceConfig {
             SourceKind::GoogleWorkspace(kind) => kind.show(page),
             SourceKind::Scim(kind) => kind.show(page),
         }
+        common.removal.show_groups(&path, page);
     }
 }
 

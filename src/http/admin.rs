@@ -53,7 +53,8 @@ fn refused(service: &Service, error: AdminError) -> Problem {
         | AdminError::NoUser
         | AdminError::NotByAdmin(_)
         | AdminError::NoPlan
-        | AdminError::NoToken => StatusCode::NOT_FOUND,
+        | AdminError::NoToken
+        | AdminError::NoOrphan => StatusCode::NOT_FOUND,
         AdminError::NameTaken
         | AdminError::SystemGroup(_)
         | AdminError::SourceManaged(_)
@@ -63,6 +64,7 @@ fn refused(service: &Service, error: AdminError) -> Problem {
         | AdminError::TooManyTokens
         | AdminError::AddressTaken
         | AdminError::Superseded(_)
+        | AdminError::SourceConfigured(_)
         | AdminError::LastAdministrator => StatusCode::CONFLICT,
         AdminError::FeatureOff(_) => StatusCode::FORBIDDEN,
     };

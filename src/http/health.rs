@@ -29,6 +29,8 @@ pub(super) struct HealthView {
     version: &'static str,
     db_schema: SchemaView,
     sources: Vec<SourceHealthView>,
+    /// Sources that are no longer configured and still hold something; `entitled source forget` takes it away.
+    orphaned_sources: Vec<String>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -90,8 +92,13 @@ pub(super) async fn ready(State(service): State<Service>) -> Result<Json<AliveVi
 /// Status, schema, and each source with the age of its last success.
 #[utoipa::path(get, path = "/api/v1/health", tag = "health", responses((status = 200, body = HealthView)))]
 pub(super) async fn health(State(service): State<Service>) -> Json<HealthView> {
-    let (schema, runs) =
-        tokio::join!(schema(&service), tokio::time::timeout(STORE_PATIENCE, service.store.source_runs()));
+    let configured = service.registry.iter().map(|source| source.name.clone()).collect();
+    let orphaned = service.store.orphaned_sources(service.store.reader(), &configured);
+    let (schema, runs, orphaned) = tokio::join!(
+        schema(&service),
+        tokio::time::timeout(STORE_PATIENCE, service.store.source_runs()),
+        tokio::time::timeout(STORE_PATIENCE, orphaned)
+    );
     let runs = runs.ok().and_then(Result::ok).unwrap_or_default();
     let now = service.store.clock().now();
     let view = |source: &std::sync::Arc<crate::source::Source>| {
@@ -126,7 +133,9 @@ pub(super) async fn health(State(service): State<Service>) -> Json<HealthView> {
         ("ok", true) => "degraded",
         _ => "down",
     };
-    Json(HealthView { status, version: env!("CARGO_PKG_VERSION"), db_schema: schema, sources })
+    let orphaned = orphaned.ok().and_then(Result::ok).unwrap_or_default();
+    let orphaned_sources = orphaned.iter().map(ToString::to_string).collect();
+    Json(HealthView { status, version: env!("CARGO_PKG_VERSION"), db_schema: schema, sources, orphaned_sources })
 }
 
 /// Metrics for Prometheus.

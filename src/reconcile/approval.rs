@@ -1,5 +1,7 @@
 //! Approvals: a held plan is applied when a person said so of this very plan. Decided under the lock.
 
+use entitled_model::Instant;
+use entitled_model::desired::Pair;
 use entitled_model::event::{Cause, Event, PlanApplied, PlanApprovalVoided, PlanApproved, VoidReason};
 use entitled_model::instant::written;
 use entitled_model::plan::Plan;
@@ -75,7 +77,7 @@ impl Reconciler {
             seen_at: at,
             held: held.to_string(),
             created: plan.creates.len() as u64,
-            removed: plan.removes.len() as u64,
+            removed: (plan.removes.len() + plan.scheduled.len()) as u64,
             changes: changes(plan, names),
             superseded_by: None,
             rejected: None,
@@ -85,9 +87,16 @@ impl Reconciler {
 }
 
 fn changes(plan: &Plan, names: &Names) -> Value {
-    let listed = |pairs: &[(entitled_model::GroupId, entitled_model::UserId)]| -> Value {
-        let listed = pairs.iter().take(LIST_MAX);
-        listed.map(|(group, user)| json!({"user": user, "group": names.get(group)})).collect()
+    let change = |(group, user): &Pair, due_at: Option<&Instant>| {
+        let mut change = json!({"user": user, "group": names.get(group)});
+        if let Some(due_at) = due_at {
+            change["due_at"] = written(*due_at).into();
+        }
+        change
     };
-    json!({"created": listed(&plan.creates), "removed": listed(&plan.removes)})
+    let created: Value = plan.creates.iter().take(LIST_MAX).map(|pair| change(pair, None)).collect();
+    let removed = plan.removes.iter().map(|pair| change(pair, None));
+    let scheduled = plan.scheduled.iter().map(|(pair, due_at)| change(pair, Some(due_at)));
+    let removed: Value = removed.chain(scheduled).take(LIST_MAX).collect();
+    json!({"created": created, "removed": removed})
 }

@@ -1,15 +1,18 @@
 //! From an observation to a plan: the store's ids, what is stored, the difference, the guard. It only reads.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::time::Duration;
 
+use chrono::TimeDelta;
 use entitled_model::desired::{Conclusion, Desired, Known, desired};
 use entitled_model::observation::{AskedUser, Observation, ObservedGroup};
 use entitled_model::people::Joined;
-use entitled_model::plan::{Plan, Stored, plan};
-use entitled_model::{GroupId, Position, SourceName, UserId};
+use entitled_model::plan::{GroupPolicy, Plan, Policy, Stored, plan};
+use entitled_model::{GroupId, Instant, Position, SourceName, UserId};
 
 use super::people::Settled;
 use super::{Reconciler, Run};
+use crate::config::{GroupRules, RemovalRules};
 use crate::store::{Reader, StoreError};
 
 /// A plan, and the state of the store that it was made for.
@@ -29,13 +32,15 @@ impl Reconciler {
         conn: &impl Reader,
         run: &Run<'_>,
         observation: &mut Observation,
+        began_at: Instant,
     ) -> Result<Prepared, StoreError> {
         let source = &run.source.name;
         let (based_on, _) = self.store.head(conn).await?;
         let settled = self.settle(conn, run, observation).await?;
         let superseded = self.superseded(conn, source, observation).await?;
         let Some(silent) = &superseded else {
-            let plan = plan(source, Desired::default(), &Stored::default(), &run.source.settings.guard);
+            let guard = Policy::guarded(run.source.settings.removal.guard);
+            let plan = plan(source, Desired::default(), &Stored::default(), &guard, began_at);
             return Ok(Prepared { plan, based_on, superseded });
         };
         let people = self.people(conn, source, observation, &settled, silent).await?;
@@ -44,9 +49,33 @@ impl Reconciler {
         let desired = desired(observation, known, &mut || clock.new_id());
         let mut stored = self.stored(conn, source, observation, &desired).await?;
         let joining = desired.pairs.iter().filter(|(group, _)| *group == GroupId::ADMIN).map(|(_, user)| *user);
-        stored.inactive = self.store.inactive_among(conn, &joining.collect()).await?;
-        let plan = plan(source, desired, &stored, &run.source.settings.guard);
+        let policy = self.policy(conn, &run.source.settings.removal).await?;
+        stored.inactive = if policy.waits() {
+            self.store.inactive(conn).await?
+        } else {
+            self.store.inactive_among(conn, &joining.collect()).await?
+        };
+        let plan = plan(source, desired, &stored, &policy, began_at);
         Ok(Prepared { plan, based_on, superseded })
+    }
+
+    /// The source's rules, for groups by their ids. A group that is not there has nothing to lose.
+    async fn policy(&self, conn: &impl Reader, rules: &RemovalRules) -> Result<Policy, StoreError> {
+        let RemovalRules { guard, group_guard, grace, second_reading_above, on_hold, groups } = rules;
+        let names: Vec<&str> = groups.iter().map(|rules| rules.name.as_str()).collect();
+        let ids = if names.is_empty() { HashMap::new() } else { self.store.group_ids(conn, &names).await? };
+        let of_group = |rules: &GroupRules| {
+            let own = GroupPolicy { guard: rules.guard, grace: delta(rules.grace) };
+            ids.get(&rules.name).map(|group| (*group, own))
+        };
+        Ok(Policy {
+            guard: *guard,
+            group_guard: *group_guard,
+            grace: delta(*grace),
+            second_reading_above: *second_reading_above,
+            on_hold: *on_hold,
+            groups: groups.iter().filter_map(of_group).collect(),
+        })
     }
 
     /// What the store holds within the scope of the observation.
@@ -130,6 +159,10 @@ impl Reconciler {
         }
         Ok(listed)
     }
+}
+
+fn delta(grace: Duration) -> TimeDelta {
+    TimeDelta::from_std(grace).expect("invariant: a grace is a year at most")
 }
 
 /// The names of the observation's groups, and their immutable ids in the directory.

@@ -1,8 +1,8 @@
 //! What a run came to, as it is told: to the operator, in the run's record, in metrics and reports.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use entitled_model::observation::{AskedUser, Observation};
+use entitled_model::observation::{AskedUser, Observation, UserAnswer};
 use entitled_model::plan::{KeepReason, Plan};
 use entitled_model::{ErrorClass, Failure, GroupId, Instant, Outcome, Position, SourceName, UserId};
 
@@ -26,6 +26,8 @@ pub struct Change {
 pub struct Kept {
     pub change: Change,
     pub reason: &'static str,
+    /// The time from which on it is made, where that is known.
+    pub due_at: Option<Instant>,
 }
 
 /// What could not be read.
@@ -72,6 +74,8 @@ pub struct SourceRun {
     pub plan_hash: Option<String>,
     /// Why the plan is held.
     pub held: Option<String>,
+    /// Whether the last administrator was kept against what the source says.
+    pub blocked: bool,
     /// The newest position after the run.
     pub position: Option<Position>,
     /// What came of reading many users from lists, where that was tried.
@@ -109,6 +113,7 @@ impl SourceRun {
             users: BTreeMap::new(),
             plan_hash: None,
             held: None,
+            blocked: false,
             position: None,
             enumeration: None,
         }
@@ -130,9 +135,11 @@ impl SourceRun {
         let list = |pairs: &[(GroupId, UserId)]| pairs.iter().take(LIST_MAX).map(change).collect();
         let kept_back = plan.kept_back();
         let kept = kept_back.iter().take(LIST_MAX);
-        let kept = kept.map(|(pair, reason)| Kept { change: change(pair), reason: reason.as_str() }).collect();
+        let kept =
+            kept.map(|(pair, reason)| Kept { change: change(pair), reason: reason.as_str(), due_at: reason.due_at() });
+        let kept = kept.collect();
         let applied = plan.held.is_none();
-        let (creates, removes): (&[_], &[_]) = if applied { (&plan.creates, &plan.removes) } else { (&[], &[]) };
+        let (creates, removes) = (created(plan), if applied { &plan.removes[..] } else { &[] });
         let error = failures(observation);
         Self {
             error: error.clone(),
@@ -149,14 +156,16 @@ impl SourceRun {
             users: user_parts(run, observation, plan),
             plan_hash: Some(plan.hash()),
             held: plan.held.as_ref().map(ToString::to_string),
+            blocked: is_blocked(plan),
             ..Self::empty(run, outcome(plan, error.is_some()), began_at)
         }
     }
 
     /// The same, with the addresses of those whom the plan would create.
     pub(super) fn naming_newcomers(mut self, plan: &Plan) -> Self {
+        let additions = plan.additions.iter().flat_map(|additions| &additions.new_users);
         let newcomers: HashMap<UserId, &str> =
-            plan.new_users.iter().map(|(id, address)| (*id, address.as_given())).collect();
+            plan.new_users.iter().chain(additions).map(|(id, address)| (*id, address.as_given())).collect();
         for change in self.created.iter_mut().chain(self.kept.iter_mut().map(|kept| &mut kept.change)) {
             change.newcomer = newcomers.get(&change.user).map(|address| (*address).to_owned());
         }
@@ -191,13 +200,22 @@ impl SourceRun {
     }
 }
 
+/// The memberships that the run began: of a held plan, those that are let through.
+fn created(plan: &Plan) -> &[(GroupId, UserId)] {
+    match &plan.additions {
+        Some(additions) => &additions.creates,
+        None if plan.held.is_some() => &[],
+        None => &plan.creates,
+    }
+}
+
 /// `listed` counts the memberships that the source states of each user.
 fn user_parts(run: &Run<'_>, observation: &Observation, plan: &Plan) -> BTreeMap<UserId, UserPart> {
     let (Scope::Users(_), Observation::Users(asked)) = (&run.scope, observation) else { return BTreeMap::new() };
     let parts = asked.iter().map(|AskedUser { user, answer, .. }| {
         let error = answer.as_ref().err().map(|failure| (failure.class, failure.message.clone()));
         let of_user = |pairs: &[(GroupId, UserId)]| pairs.iter().filter(|(_, of)| of == user).count() as u64;
-        let (created, removed) = (of_user(&plan.creates), of_user(&plan.removes));
+        let (created, removed) = (of_user(created(plan)), of_user(&plan.removes));
         let applied = created + removed > 0
             || plan.new_users.iter().any(|(new, _)| new == user)
             || plan.entitlements.contains_key(user)
@@ -215,8 +233,11 @@ fn user_parts(run: &Run<'_>, observation: &Observation, plan: &Plan) -> BTreeMap
 }
 
 fn outcome(plan: &Plan, failed: bool) -> Outcome {
-    let blocked = plan.kept.iter().any(|(_, reason)| *reason == KeepReason::LastAdministrator);
-    worst(plan.held.is_some(), plan.changes_anything(), failed, blocked)
+    worst(plan.held.is_some(), plan.changes_anything(), failed, is_blocked(plan))
+}
+
+fn is_blocked(plan: &Plan) -> bool {
+    plan.kept.iter().any(|(_, reason)| *reason == KeepReason::LastAdministrator)
 }
 
 fn worst(held: bool, applied: bool, failed: bool, blocked: bool) -> Outcome {
@@ -278,26 +299,31 @@ fn by_class<'a>(failures: impl Iterator<Item = &'a Failure>) -> BTreeMap<ErrorCl
 }
 
 /// What the store remembers of an observation that is being applied.
-pub(super) fn marks<'a>(
-    run: &'a Run<'_>,
-    observation: &'a Observation,
-) -> Box<dyn Iterator<Item = Applied> + Send + 'a> {
+pub(super) fn marks(run: &Run<'_>, observation: &Observation) -> Vec<Applied> {
+    match observation {
+        Observation::Census { began_at, completed_at, .. } => vec![(None, *began_at, *completed_at, None)],
+        Observation::Users(asked) => answered(asked, |user, answer| answer.present || !is_newcomer(run, user)),
+    }
+}
+
+/// The same of these users alone, where the rest of the observation is not applied.
+pub(super) fn marks_of(observation: &Observation, users: &BTreeSet<UserId>) -> Vec<Applied> {
     match observation {
         Observation::Census { began_at, completed_at, .. } => {
-            Box::new(std::iter::once((None, *began_at, *completed_at, None)))
+            users.iter().map(|user| (Some(*user), *began_at, *completed_at, None)).collect()
         }
-        Observation::Users(asked) => {
-            let answered = asked.iter().filter_map(|asked| asked.answer.as_ref().ok().map(|answer| (asked, answer)));
-            let stored = answered.filter(|(asked, answer)| answer.present || !is_newcomer(run, asked.user));
-            // One account may have been asked about under several of its addresses: the newest counts.
-            let newest: BTreeMap<UserId, Applied> = stored
-                .map(|(asked, answer)| {
-                    (asked.user, (Some(asked.user), asked.began_at, asked.completed_at, answer.verdict))
-                })
-                .collect();
-            Box::new(newest.into_values())
-        }
+        Observation::Users(asked) => answered(asked, |user, _| users.contains(&user)),
     }
+}
+
+/// One account may have been asked about under several of its addresses: the newest answer counts.
+fn answered(asked: &[AskedUser], counts: impl Fn(UserId, &UserAnswer) -> bool) -> Vec<Applied> {
+    let answered = asked.iter().filter_map(|asked| asked.answer.as_ref().ok().map(|answer| (asked, answer)));
+    let stored = answered.filter(|(asked, answer)| counts(asked.user, answer));
+    let newest: BTreeMap<UserId, Applied> = stored
+        .map(|(asked, answer)| (asked.user, (Some(asked.user), asked.began_at, asked.completed_at, answer.verdict)))
+        .collect();
+    newest.into_values().collect()
 }
 
 /// Whether the run brought this id along: a newcomer who is stored by now goes by another.

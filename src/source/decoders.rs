@@ -7,14 +7,15 @@ use reqwest::header::{DATE, HeaderMap, HeaderName, HeaderValue};
 use serde_json::Value;
 
 use super::client::{Heard, PAUSE_MAX, Reply, http_date, retry_after};
-use super::{answer, deploycenter, google, local, scim};
+use super::{Snapshot, answer, deploycenter, google, local, scim};
 use crate::decoders::{Decoder, json};
 
 const MAPPED: &str = "can_admin_maildomains";
 
 pub const DECODERS: [&[Decoder]; 4] = [&google::DECODERS, &scim::DECODERS, &deploycenter::DECODERS, &OTHERS];
 
-const OTHERS: [Decoder; 3] = [("deploycenter", entitlements), ("local_file", local_file), ("headers", headers)];
+const OTHERS: [Decoder; 4] =
+    [("deploycenter", entitlements), ("local_file", local_file), ("snapshot", snapshot), ("headers", headers)];
 
 pub(super) fn rules() -> Vec<MapRule> {
     let facet = Facet { resource_type: "maildomain".to_owned(), permission: "admin".to_owned() };
@@ -46,6 +47,23 @@ fn local_file(bytes: &[u8]) {
         assert_eq!(answer.coverage == Coverage::Everything, groups.is_some());
         assert!(groups.is_none_or(|listed| listed == 0 || !answer.groups.is_empty()));
     });
+}
+
+/// Every group and every user of the file is read, a group is empty only where its list is, and what is written is read again.
+fn snapshot(bytes: &[u8]) {
+    let Ok(read) = Snapshot::read(bytes) else { return };
+    assert_eq!(Snapshot::read(read.text().as_bytes()).as_ref(), Ok(&read));
+    let Some(json) = json(bytes) else { return };
+    let listed = |key: &str| json[key].as_array().expect("a list");
+    if let Ok(census) = read.census() {
+        assert_eq!(census.groups.len(), listed("groups").len());
+        for (group, said) in census.groups.iter().zip(listed("groups")) {
+            assert_eq!(group.members.is_empty(), said["members"].as_array().expect("a list").is_empty());
+        }
+    }
+    if let Ok(answers) = read.answers(&rules()) {
+        assert_eq!(answers.len(), listed("users").len());
+    }
 }
 
 /// A line each: `Retry-After`, `Date`, and a limit. No pause is longer than what is believed.

@@ -211,6 +211,16 @@ impl Store {
         found.iter().map(|row| Ok(UserId(row.try_get_by_index(0).doing(DOING)?))).collect()
     }
 
+    /// Everybody who is not active.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn inactive(&self, conn: &impl Reader) -> Result<BTreeSet<UserId>, StoreError> {
+        let sql = "SELECT id FROM user_account WHERE status <> 'active'";
+        let found = conn.query_all_raw(conn.dialect().statement(sql, [])).await.doing(DOING)?;
+        found.iter().map(|row| Ok(UserId(row.try_get_by_index(0).doing(DOING)?))).collect()
+    }
+
     /// Whether a user may use what they have.
     ///
     /// # Errors

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use entitled_entity::entitlement;
 use entitled_model::entitlement::{EntitlementValue, Entitlements};
 use entitled_model::{SourceName, UserId};
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QueryResult};
 
 use super::error::{Doing, StoreError};
 use super::sql::ids;
@@ -29,13 +29,21 @@ impl Store {
         );
         let asked = ids(users.iter().map(|user| user.0));
         let rows = conn.query_all_raw(d.statement(sql, [source.as_str().into(), asked])).await.doing(DOING)?;
-        let mut found: BTreeMap<UserId, Entitlements> = BTreeMap::new();
-        for row in &rows {
-            let user = UserId(row.try_get_by_index(0).doing(DOING)?);
-            let value = EntitlementValue::stored(row.try_get_by_index(2).doing(DOING)?);
-            found.entry(user).or_default().insert(row.try_get_by_index(1).doing(DOING)?, value);
-        }
-        Ok(found)
+        by_user(&rows)
+    }
+
+    /// Everything that `source` stated.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn entitlements_of_source(
+        &self,
+        conn: &impl Reader,
+        source: &SourceName,
+    ) -> Result<BTreeMap<UserId, Entitlements>, StoreError> {
+        let sql = "SELECT user_id, key, value FROM entitlement WHERE source = $1";
+        let rows = conn.query_all_raw(conn.dialect().statement(sql, [source.as_str().into()])).await.doing(DOING)?;
+        by_user(&rows)
     }
 
     /// What every source stated about a user, by source.
@@ -60,4 +68,15 @@ impl Store {
         }
         Ok(found)
     }
+}
+
+/// Rows of user, key and value.
+fn by_user(rows: &[QueryResult]) -> Result<BTreeMap<UserId, Entitlements>, StoreError> {
+    let mut found: BTreeMap<UserId, Entitlements> = BTreeMap::new();
+    for row in rows {
+        let user = UserId(row.try_get_by_index(0).doing(DOING)?);
+        let value = EntitlementValue::stored(row.try_get_by_index(2).doing(DOING)?);
+        found.entry(user).or_default().insert(row.try_get_by_index(1).doing(DOING)?, value);
+    }
+    Ok(found)
 }

@@ -19,6 +19,8 @@ pub struct MembershipRow {
     pub user: UserId,
     pub source: SourceName,
     pub added_at: Instant,
+    /// Its source no longer lists it, and it goes from then on.
+    pub due_at: Option<Instant>,
 }
 
 const DOING: &str = "reading memberships";
@@ -37,7 +39,7 @@ impl Store {
         let d = conn.dialect();
         let asked = ids(users.iter().map(|user| user.0));
         let sql = format!(
-            "SELECT m.group_id, m.user_id, m.blocked_position, g.resource_type, g.permission
+            "SELECT m.group_id, m.user_id, m.blocked_position, m.due_at, g.resource_type, g.permission
              FROM membership m JOIN user_group g ON g.id = m.group_id
              WHERE m.source = $1 AND m.to_position IS NULL AND m.user_id IN (SELECT {} FROM {})
              ORDER BY m.group_id, m.user_id",
@@ -49,8 +51,8 @@ impl Store {
         let mut rows = Box::pin(conn.stream_raw(statement).await.doing(DOING)?);
         while let Some(row) = rows.try_next().await.doing(DOING)? {
             let group = take_pair(&mut stored, &row)?;
-            let resource_type: Option<String> = row.try_get_by_index(3).doing(DOING)?;
-            let permission: Option<String> = row.try_get_by_index(4).doing(DOING)?;
+            let resource_type: Option<String> = row.try_get_by_index(4).doing(DOING)?;
+            let permission: Option<String> = row.try_get_by_index(5).doing(DOING)?;
             if let (Some(resource_type), Some(permission)) = (resource_type, permission) {
                 stored.facets.insert(group, Facet { resource_type, permission });
             }
@@ -66,7 +68,7 @@ impl Store {
     /// When the database does not answer.
     pub async fn stored_of_source(&self, conn: &impl Reader, source: &SourceName) -> Result<Stored, StoreError> {
         let d = conn.dialect();
-        let sql = "SELECT group_id, user_id, blocked_position FROM membership
+        let sql = "SELECT group_id, user_id, blocked_position, due_at FROM membership
             WHERE source = $1 AND to_position IS NULL ORDER BY group_id, user_id";
         let mut stored = Stored { admins: self.administrators(conn).await?, ..Stored::default() };
         let mut rows = Box::pin(conn.stream_raw(d.statement(sql, [source.as_str().into()])).await.doing(DOING)?);
@@ -76,7 +78,6 @@ impl Store {
         Ok(stored)
     }
 
-    /// The active people in `Admin` with each source that supports them, longest-standing first.
     /// Active people in `Admin` with each source that supports them, oldest support first.
     ///
     /// # Errors
@@ -136,6 +137,23 @@ impl Store {
         found.iter().map(|row| Ok(SourceName::stored(row.try_get_by_index(0).doing(DOING)?))).collect()
     }
 
+    /// The groups that a user is in by one source.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn groups_of_user_by(
+        &self,
+        conn: &impl Reader,
+        user: UserId,
+        source: &SourceName,
+    ) -> Result<Vec<GroupId>, StoreError> {
+        let sql = "SELECT group_id FROM membership WHERE user_id = $1 AND source = $2 AND to_position IS NULL
+            ORDER BY group_id";
+        let statement = conn.dialect().statement(sql, [user.0.into(), source.as_str().into()]);
+        let found = conn.query_all_raw(statement).await.doing(DOING)?;
+        found.iter().map(|row| Ok(GroupId(row.try_get_by_index(0).doing(DOING)?))).collect()
+    }
+
     /// Up to `rows_max` users of a group whose ids follow `after`, by id, each with their open memberships of it.
     ///
     /// # Errors
@@ -147,8 +165,8 @@ impl Store {
         after: Option<UserId>,
         rows_max: u64,
     ) -> Result<Vec<MembershipRow>, StoreError> {
-        let sql =
-            "SELECT g.name, m.user_id, m.source, m.from_at FROM membership m JOIN user_group g ON g.id = m.group_id
+        let sql = "SELECT g.name, m.user_id, m.source, m.from_at, m.due_at
+             FROM membership m JOIN user_group g ON g.id = m.group_id
              WHERE m.group_id = $1 AND m.to_position IS NULL AND m.user_id IN (
                  SELECT DISTINCT p.user_id FROM membership p
                  WHERE p.group_id = $1 AND p.to_position IS NULL AND p.user_id > $2 ORDER BY p.user_id LIMIT $3)
@@ -167,12 +185,45 @@ impl Store {
         id: uuid::Uuid,
     ) -> Result<Vec<MembershipRow>, StoreError> {
         let sql = format!(
-            "SELECT g.name, m.user_id, m.source, m.from_at FROM membership m JOIN user_group g ON g.id = m.group_id
+            "SELECT g.name, m.user_id, m.source, m.from_at, m.due_at
+             FROM membership m JOIN user_group g ON g.id = m.group_id
              WHERE {by} = $1 AND m.to_position IS NULL ORDER BY g.name, m.user_id, m.source"
         );
         let statement: Statement = conn.dialect().statement(sql, [id.into()]);
         let rows = conn.query_all_raw(statement).await.doing(DOING)?;
         rows.iter().map(membership_row).collect()
+    }
+
+    /// Memberships whose removal waits for its time, those that are due first, of all sources or of one.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn due_removals(
+        &self,
+        conn: &impl Reader,
+        source: Option<&str>,
+        rows_max: u32,
+    ) -> Result<Vec<MembershipRow>, StoreError> {
+        let sql = format!(
+            "SELECT g.name, m.user_id, m.source, m.from_at, m.due_at
+             FROM membership m JOIN user_group g ON g.id = m.group_id
+             WHERE m.due_at IS NOT NULL AND m.to_position IS NULL AND m.source = coalesce($1, m.source)
+             ORDER BY m.due_at, g.name, m.user_id, m.source LIMIT {rows_max}"
+        );
+        let found = conn.query_all_raw(conn.dialect().statement(sql, [source.into()])).await.doing(DOING)?;
+        found.iter().map(membership_row).collect()
+    }
+
+    /// When the first of a source's scheduled removals after `now` is due.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn next_due(&self, source: &SourceName, now: Instant) -> Result<Option<Instant>, StoreError> {
+        let sql = "SELECT due_at FROM membership WHERE source = $1 AND due_at > $2 AND to_position IS NULL
+            ORDER BY due_at LIMIT 1";
+        let statement = self.db.dialect().statement(sql, [source.as_str().into(), now.into()]);
+        let row = self.db.query_one_raw(statement).await.doing(DOING)?;
+        row.map(|row| row.try_get_by_index(0).doing(DOING)).transpose()
     }
 
     /// How many open memberships each source holds.
@@ -197,6 +248,8 @@ fn take_pair(stored: &mut Stored, row: &QueryResult) -> Result<GroupId, StoreErr
     if blocked.is_some() {
         stored.told_blocked.insert(pair);
     }
+    let due_at: Option<Instant> = row.try_get_by_index(3).doing(DOING)?;
+    stored.due.extend(due_at.map(|due_at| (pair, due_at)));
     stored.pairs.push(pair);
     Ok(pair.0)
 }
@@ -207,5 +260,6 @@ fn membership_row(row: &QueryResult) -> Result<MembershipRow, StoreError> {
         user: UserId(row.try_get_by_index(1).doing(DOING)?),
         source: SourceName::stored(row.try_get_by_index(2).doing(DOING)?),
         added_at: row.try_get_by_index(3).doing(DOING)?,
+        due_at: row.try_get_by_index(4).doing(DOING)?,
     })
 }

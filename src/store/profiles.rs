@@ -9,7 +9,7 @@ use sea_orm::{ActiveModelTrait, ActiveValue::Set, ConnectionTrait};
 use serde_json::{Value, json};
 
 use super::error::{Doing, StoreError};
-use super::sql::{Field, STATEMENT_ROWS_MAX, rows, time};
+use super::sql::{Dialect, Field, STATEMENT_ROWS_MAX, rows, time};
 use super::{Unit, UserRecord};
 
 /// What is personal about a user. `claims` are those of the logins so far, the latest word of each.
@@ -92,6 +92,30 @@ impl Unit {
             updated_at: Set(self.at()),
         };
         row.update(self.reader()).await.doing("updating a profile")?;
+        Ok(())
+    }
+}
+
+impl Unit {
+    /// Erases what is personal about a user: profile, accounts, addresses, and what they called their tokens.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub async fn erase_profile(&mut self, user: UserId) -> Result<(), StoreError> {
+        const DOING: &str = "erasing a profile";
+        if self.dialect() == Dialect::Sqlite {
+            // Otherwise what was erased stays in the file until its place is needed.
+            self.reader().execute_unprepared("PRAGMA secure_delete = ON").await.doing(DOING)?;
+        }
+        for erase in [
+            "UPDATE user_profile SET email = NULL, email_key = NULL, sub = NULL, claims = '{}' WHERE user_id = $1",
+            "DELETE FROM directory_account WHERE user_id = $1",
+            "DELETE FROM directory_address WHERE user_id = $1",
+            "DELETE FROM token_name WHERE token_id IN (SELECT id FROM token WHERE owner_id = $1)",
+        ] {
+            let erase = self.dialect().statement(erase, [user.0.into()]);
+            self.reader().execute_raw(erase).await.doing(DOING)?;
+        }
         Ok(())
     }
 }

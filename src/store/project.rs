@@ -184,6 +184,10 @@ impl Projector {
                     let key = (resource_type.to_owned(), resource_id.to_owned());
                     self.pending.resources.insert(key, (attributes.text().to_owned(), since));
                 }
+                RowChange::MarkDue { group, source, users, due_at } => {
+                    self.finish(conn).await?;
+                    self.mark_due(conn, group, source, users, due_at).await?;
+                }
                 RowChange::MarkBlocked { group, source, user } => {
                     self.finish(conn).await?;
                     self.mark_blocked(conn, since, group, source, user).await?;

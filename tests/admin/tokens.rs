@@ -226,6 +226,34 @@ on_both_stores! {
         assert_eq!((&page["tokens"][0]["id"], &page["tokens"][0]["status"]), (&json!(id), &json!("expired")));
     }
 
+    async fn without_the_group_admin_nobody_administers(world: World) {
+        // M1
+        let mut world = world;
+        world.leave_damaged();
+        let daemon = serve(&mut world).await;
+        let ann = user(&daemon, ANN).await;
+        promote(&daemon, &ann).await;
+        let (_, secret) = token(&daemon, json!({"owner": ann, "scopes": ["admin"]})).await;
+        assert_eq!(status(&daemon, "/admin/groups", &secret).await, 200);
+        world.database.execute("UPDATE user_group SET ended_position = 1 WHERE name = 'Admin'").await;
+        assert_eq!(status(&daemon, "/admin/groups", &secret).await, 403);
+    }
+
+    async fn whoever_is_erased_leaves_no_name_of_a_token_and_never_comes_back(world: World) {
+        // T8
+        let mut world = world;
+        let daemon = serve(&mut world).await;
+        let ann = user(&daemon, ANN).await;
+        let (_, secret) = token(&daemon, json!({"owner": ann, "name": "Ann's laptop"})).await;
+        token(&daemon, json!({"scopes": ["read"], "name": "portal"})).await;
+        let erased = world.run(&["user", "erase", ANN, "--reason", "asked for it"]).await;
+        assert_eq!(erased.code, 0, "{erased:?}");
+        assert_eq!(status(&daemon, "/me/tokens", &secret).await, 401);
+        assert_eq!(world.count("SELECT count(*) FROM token_name").await, 1, "the service's stays");
+        assert_eq!(world.run(&["user", "reactivate", &ann]).await.code, 2);
+        assert_eq!(admin(&daemon, "PATCH", &format!("/admin/users/{ann}"), json!({"status": "active"})).await.0, 409);
+    }
+
     async fn deactivating_the_owner_cuts_the_token_at_the_next_request(world: World) {
         // T8
         let mut world = world;

@@ -37,6 +37,24 @@ on_both_stores! {
         assert_eq!(world.members(GROUP_A, "google_sync").await, [ANN]);
     }
 
+    async fn a_removal_with_grace_is_executed_when_it_is_due_whatever_the_schedule(world: World) {
+        // S12
+        let mut world = world;
+        directory_alone(&mut world);
+        scheduled(&mut world, "google_sync", ONCE);
+        world.configure("[sources.google_sync]", "[sources.google_sync]\nremoval = { grace = \"1s\" }");
+        enrol_ann(&world);
+        world.org().add_member(GROUP_A, BOB);
+        assert_eq!(world.sync(&["--source", "google_sync"]).await.code, 0);
+        world.org().remove_member(GROUP_A, BOB);
+        let daemon = world.serve().await;
+        let first = daemon.wait_for_run("google_sync", 0).await;
+        assert_eq!((&first["removed"], &first["kept"]), (&json!(0), &json!(1)));
+        let second = daemon.wait_for_run("google_sync", 1).await;
+        assert_eq!((&second["removed"], &second["trigger"]), (&json!(1), &json!("schedule")));
+        assert_eq!(world.members(GROUP_A, "google_sync").await, [ANN]);
+    }
+
     async fn a_schedule_that_fires_while_the_previous_run_is_going_is_skipped_and_counted(world: World) {
         // S16
         let mut world = world;

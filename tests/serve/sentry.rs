@@ -57,6 +57,24 @@ on_both_stores! {
         assert_ne!(events[0]["fingerprint"], events[1]["fingerprint"]);
     }
 
+    async fn the_last_administrator_that_a_source_would_take_is_an_alert_once(world: World) {
+        // M6
+        let mut world = world;
+        let receiver = Receiver::start(&mut world).await;
+        directory_alone(&mut world);
+        scheduled(&mut world, "google_sync", EVERY_SECOND);
+        world.org().add_member("grp_acme_admin@example.com", "ann@example.org");
+        let daemon = world.serve().await;
+        wait_for_runs(&daemon, 1, "applied").await;
+        world.org().remove_member("grp_acme_admin@example.com", "ann@example.org");
+        wait_for_runs(&daemon, 3, "blocked").await;
+        assert_eq!(daemon.terminate().await, 0);
+        let events = receiver.wait_for(1).await;
+        let message = "source google_sync would take the last active person out of Admin; they stay";
+        assert_eq!(told(&events), [(message.into(), "google_sync".into(), Value::Null)]);
+        assert_eq!(world.members("Admin", "google_sync").await, ["ann@example.org"]);
+    }
+
     async fn each_source_and_class_is_an_issue_of_its_own(world: World) {
         // S5
         let mut world = world;

@@ -98,6 +98,16 @@ impl World {
         self
     }
 
+    /// Takes a source out of the configuration.
+    pub fn without_source(&mut self, name: &str) -> &mut Self {
+        let heading = format!("[sources.{name}]");
+        let begin = self.config.find(&heading).unwrap_or_else(|| panic!("no {heading}"));
+        let after = begin + heading.len();
+        let end = self.config[after..].find("\n[sources.").map_or(self.config.len(), |end| after + end + 1);
+        self.config.replace_range(begin..end, "");
+        self
+    }
+
     /// For tests that damage the log on purpose.
     pub fn leave_damaged(&mut self) {
         self.verify = false;

@@ -1,4 +1,4 @@
-//! Memberships: begun, ended, kept against what a source asked.
+//! Memberships: begun, ended, about to end, kept against what a source asked.
 
 use serde::{Deserialize, Serialize};
 
@@ -29,6 +29,38 @@ pub struct RemovalBlocked {
     pub user: UserId,
     pub source: SourceName,
     pub reason: String,
+}
+
+/// Memberships are no longer listed, and go from `due_at` on unless they are listed before.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RemovalScheduled {
+    pub group: GroupId,
+    pub source: SourceName,
+    pub users: Vec<UserId>,
+    /// As [`crate::instant::written`].
+    pub due_at: String,
+}
+
+impl Payload for RemovalScheduled {
+    fn stream(&self) -> Stream {
+        Stream("group", self.group.to_string())
+    }
+}
+
+/// Memberships whose removal was scheduled are listed again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RemovalCancelled {
+    pub group: GroupId,
+    pub source: SourceName,
+    pub users: Vec<UserId>,
+}
+
+impl Payload for RemovalCancelled {
+    fn stream(&self) -> Stream {
+        Stream("group", self.group.to_string())
+    }
 }
 
 impl Payload for RemovalBlocked {

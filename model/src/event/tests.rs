@@ -47,6 +47,7 @@ fn every_payload_ever_written_is_still_read() {
         ("user.reactivated", format!(r#"{{"user":"{u}","source":"google_sync"}}"#)),
         ("user.deactivated", format!(r#"{{"user":"{u}"}}"#)),
         ("user.restored", format!(r#"{{"user":"{u}"}}"#)),
+        ("user.erased", format!(r#"{{"user":"{u}","reason":"they asked for it"}}"#)),
         ("group.renamed", format!(r#"{{"group":"{g}","before":"a@example.com","after":"b@example.com"}}"#)),
         (
             "group.created",
@@ -62,6 +63,11 @@ fn every_payload_ever_written_is_still_read() {
             format!(r#"{{"group":"{g}","user":"{u}","source":{source},"reason":"last_administrator"}}"#),
         ),
         (
+            "membership.removal_scheduled",
+            format!(r#"{{"group":"{g}","source":{source},"users":["{u}"],"due_at":"2026-11-28T10:00:00.000000Z"}}"#),
+        ),
+        ("membership.removal_cancelled", format!(r#"{{"group":"{g}","source":{source},"users":["{u}"]}}"#)),
+        (
             "entitlement.changed",
             format!(
                 r#"{{"user":"{u}","source":{source},"changes":{{"max_storage":{{"before":null,"after":"5000000000"}}}}}}"#
@@ -74,6 +80,7 @@ fn every_payload_ever_written_is_still_read() {
         ("plan.rejected", format!(r#"{{"source":{source},"hash":"ab","reason":"a mistake"}}"#)),
         ("plan.applied", format!(r#"{{"source":{source},"hash":"ab"}}"#)),
         ("plan.approval_voided", format!(r#"{{"source":{source},"hash":"ab","why":"changed","plan":"cd"}}"#)),
+        ("source.forgotten", r#"{"source":"old_directory","reason":"it was switched off"}"#.to_owned()),
         (
             "resource.provisioned",
             r#"{"resource_type":"maildomain","resource_id":"a.fr","attributes":"{\"siret\":\"21\"}"}"#.to_owned(),

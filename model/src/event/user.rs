@@ -86,6 +86,20 @@ impl Payload for UserRestored {
     }
 }
 
+/// What is personal about a user was erased, at a person's word.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UserErased {
+    pub user: UserId,
+    pub reason: String,
+}
+
+impl Payload for UserErased {
+    fn stream(&self) -> Stream {
+        Stream("user", self.user.to_string())
+    }
+}
+
 impl Event {
     #[must_use]
     pub fn users_created(users: Vec<UserId>) -> Self {

@@ -2,8 +2,12 @@
 
 use super::{EVENT_PAIRS_MAX, KeepReason, Plan};
 use crate::desired::Pair;
-use crate::event::{Event, GroupDeleted, ProfileField, RemovalBlocked, StandingChanged, UserProfileChanged};
+use crate::event::{
+    Event, GroupDeleted, ProfileField, RemovalBlocked, RemovalCancelled, RemovalScheduled, StandingChanged,
+    UserProfileChanged,
+};
 use crate::identity::{GroupId, SourceName, UserId};
+use crate::instant::written;
 use crate::people::{PeopleChanges, Readdress};
 
 impl Plan {
@@ -23,6 +27,7 @@ impl Plan {
         events.extend(self.renamed_groups.iter().cloned().map(Event::group_renamed));
         events.extend(groups);
         events.extend(MembershipEvents { source: &self.source, creates: &self.creates, removes: &removes });
+        events.extend(self.waiting_events());
         events.extend(self.newly_blocked.iter().map(|(group, user)| {
             Event::MembershipRemovalBlocked(RemovalBlocked {
                 group: *group,
@@ -36,6 +41,26 @@ impl Plan {
             entitlements.map(|(user, changes)| Event::entitlements_changed(*user, &self.source, changes.clone())),
         );
         events
+    }
+
+    /// Removals that wait from now on, and those that no longer do: one event per group and time, or per thousand pairs of it.
+    fn waiting_events(&self) -> impl Iterator<Item = Event> {
+        let cancelled = self.cancelled.chunk_by(|one, other| one.0 == other.0);
+        let cancelled = cancelled.flat_map(|pairs| pairs.chunks(EVENT_PAIRS_MAX)).map(|pairs| {
+            let (group, source) = (pairs[0].0, self.source.clone());
+            Event::MembershipRemovalCancelled(RemovalCancelled {
+                group,
+                source,
+                users: users_of(pairs.iter().copied()),
+            })
+        });
+        let scheduled = self.scheduled.chunk_by(|(one, at), (other, then)| (one.0, at) == (other.0, then));
+        let scheduled = scheduled.flat_map(|pairs| pairs.chunks(EVENT_PAIRS_MAX)).map(|pairs| {
+            let ((group, _), due_at) = pairs[0];
+            let (users, source) = (users_of(pairs.iter().map(|(pair, _)| *pair)), self.source.clone());
+            Event::MembershipRemovalScheduled(RemovalScheduled { group, source, users, due_at: written(due_at) })
+        });
+        cancelled.chain(scheduled)
     }
 
     fn people_events(&self) -> impl Iterator<Item = Event> {
@@ -80,4 +105,8 @@ fn take_group(pairs: &mut &[Pair], group: GroupId, max: usize) -> Vec<UserId> {
     let (taken, rest) = pairs.split_at(count);
     *pairs = rest;
     taken.iter().map(|(_, user)| *user).collect()
+}
+
+fn users_of(pairs: impl Iterator<Item = Pair>) -> Vec<UserId> {
+    pairs.map(|(_, user)| user).collect()
 }

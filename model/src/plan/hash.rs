@@ -13,7 +13,8 @@ use crate::people::{PeopleChanges, Readdress};
 impl Plan {
     /// The content hash (lower-case hex of SHA-256): the same as long as the observation and the stored rows are.
     ///
-    /// What is not stored yet has no lasting id, so it goes in by name.
+    /// What is not stored yet has no lasting id, so it goes in by name. When a scheduled removal is due depends on when it was
+    /// first asked, so that stays out.
     #[must_use]
     pub fn hash(&self) -> String {
         let users: BTreeMap<_, _> = self.new_users.iter().map(|(id, address)| (id, address.key())).collect();
@@ -40,6 +41,8 @@ impl Plan {
             ("users", users.values().map(|key| digest_of(&[key.as_str()])).collect()),
             ("creates", self.creates.iter().map(pair).collect::<Vec<_>>()),
             ("removes", self.removes.iter().map(pair).collect()),
+            ("scheduled", self.scheduled.iter().map(|(of, _)| pair(of)).collect()),
+            ("cancelled", self.cancelled.iter().map(pair).collect()),
             ("entitlements", changed.collect()),
             ("renamed", renamed.collect()),
             ("deleted", self.deleted_groups.iter().map(|group| digest_of(&[&group.to_string()])).collect()),

@@ -43,14 +43,12 @@ fn asked(n: u128, groups: &[&str], coverage: Coverage) -> AskedUser {
 
 /// Group `gN` has id N.
 fn known() -> Known {
-    let group = |n| KnownGroup {
-        id: GroupId(Uuid::from_u128(n)),
-        name: format!("g{n}"),
-        external_id: None,
-        managed: false,
-        of_resource: true,
-    };
-    Known { groups: (1..10).map(group).collect(), ..Known::default() }
+    Known { groups: (1..10).map(known_group).collect(), ..Known::default() }
+}
+
+fn known_group(n: u128) -> KnownGroup {
+    let id = GroupId(Uuid::from_u128(n));
+    KnownGroup { id, name: format!("g{n}"), external_id: None, managed: false, of_resource: true }
 }
 
 /// The same, with the people of a census: those of `users` are stored, and members who are not are created.
@@ -79,7 +77,11 @@ fn new_ids() -> impl FnMut() -> Uuid {
 }
 
 fn planned(observation: &Observation, known: &Known, stored: &Stored, guard: &Guard) -> Plan {
-    plan(&source(), desired(observation, known.clone(), &mut new_ids()), stored, guard)
+    following(observation, known, stored, &Policy::guarded(*guard))
+}
+
+fn following(observation: &Observation, known: &Known, stored: &Stored, policy: &Policy) -> Plan {
+    plan(&source(), desired(observation, known.clone(), &mut new_ids()), stored, policy, at())
 }
 
 #[test]
@@ -271,7 +273,7 @@ fn the_hash_does_not_depend_on_the_ids_of_what_is_new() {
         let joined =
             join(&census().people, &[], &KnownPeople::default(), &BTreeSet::new(), &mut |_| Some(UserId(ids())));
         let desired = desired(&taken(census()), Known { people: joined, ..known() }, &mut ids);
-        plan(&source(), desired, &Stored::default(), &OPEN).hash()
+        plan(&source(), desired, &Stored::default(), &Policy::guarded(OPEN), at()).hash()
     };
     assert_eq!(hash_from(1), hash_from(77));
     let other = taken(Census { people: vec![], groups: vec![], accounts_unread: None });
@@ -326,3 +328,4 @@ proptest! {
 }
 
 mod vanished;
+mod waiting;

@@ -25,12 +25,12 @@ pub async fn examine(config: &Config, clock: &Clock, findings: &mut Findings) ->
         }
         Ok(store) => {
             findings.add(Finding::ok("store", format!("{} answers", config.database.redacted())));
-            schema(&store, findings).await
+            schema(&store, config, findings).await
         }
     }
 }
 
-async fn schema(store: &Store, findings: &mut Findings) -> Vec<Person> {
+async fn schema(store: &Store, config: &Config, findings: &mut Findings) -> Vec<Person> {
     match daemon::require_schema(store).await {
         Ok(()) => findings.add(Finding::ok("schema", expected_schema())),
         Err(StartError::Schema { state, help }) => {
@@ -42,11 +42,26 @@ async fn schema(store: &Store, findings: &mut Findings) -> Vec<Person> {
             return Vec::new();
         }
     }
+    orphans(store, config, findings).await;
     match store.newest_users(store.reader(), SAMPLE_USERS_MAX).await {
         Ok(users) => users.into_iter().map(Person::from).collect(),
         Err(error) => {
             findings.add(Finding::fail("store", chain(&error), "may the user of database.url read its tables?"));
             Vec::new()
         }
+    }
+}
+
+/// Sources that were taken out of the configuration and still hold something.
+async fn orphans(store: &Store, config: &Config, findings: &mut Findings) {
+    let configured = config.sources.keys().cloned().collect();
+    let Ok(orphaned) = store.orphaned_sources(store.reader(), &configured).await else { return };
+    for source in orphaned {
+        let help = format!("configure it again, or: entitled source forget {source}");
+        findings.add(Finding::warn(
+            source.to_string(),
+            "it is no longer configured, and what it said still stands",
+            help,
+        ));
     }
 }

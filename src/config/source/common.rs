@@ -4,8 +4,8 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeZone as _, Utc};
-use entitled_model::plan::Guard;
 
+use super::removal::RemovalRules;
 use crate::config::reader::Section;
 use crate::config::writer::{Page, count, inline, time};
 
@@ -26,8 +26,8 @@ pub struct CommonSource {
     pub rate: Rate,
     /// How often a failed call is repeated.
     pub retry: Retry,
-    /// How much a run may remove without an operator's approval.
-    pub guard: Guard,
+    /// What a run may take away, and how soon.
+    pub removal: RemovalRules,
     /// The largest answer, in bytes. Default: 8 MiB.
     pub body_bytes_max: usize,
 }
@@ -114,20 +114,20 @@ impl CommonSource {
             fresh_within: section.key("fresh_within").duration(Duration::from_secs(1)..=Duration::from_hours(30 * 24)),
             rate: section.table("rate", Rate::read),
             retry: section.table("retry", Retry::read),
-            guard: section.table("guard", read_guard),
+            removal: RemovalRules::read(section),
             body_bytes_max: section.key("body_bytes_max").integer(1..=1024 * 1024 * 1024).unwrap_or(8 * 1024 * 1024),
         }
     }
 
     pub(super) fn show(&self, page: &mut Page) {
-        let Self { schedule, timeout, cache_ttl, fresh_within, rate, retry, guard, body_bytes_max } = self;
+        let Self { schedule, timeout, cache_ttl, fresh_within, rate, retry, removal, body_bytes_max } = self;
         page.put_some("schedule", schedule.as_ref().map(Schedule::as_str));
         page.put("timeout", time(*timeout));
         page.put("cache_ttl", time(*cache_ttl));
         page.put_some("fresh_within", fresh_within.map(time));
         page.put("rate", rate.shown());
         page.put("retry", retry.shown());
-        page.put("guard", shown_guard(*guard));
+        removal.show(page);
         page.put("body_bytes_max", count(*body_bytes_max));
     }
 }
@@ -173,22 +173,4 @@ impl Retry {
         let Self { attempts, budget, base, max } = self;
         inline([("attempts", count(attempts)), ("budget", time(budget)), ("base", time(base)), ("max", time(max))])
     }
-}
-
-fn read_guard(section: &mut Section<'_>) -> Guard {
-    let most = i64::from(u32::MAX);
-    Guard {
-        max_removal_ratio: section.key("max_removal_ratio").decimal(0.0..=1.0).unwrap_or(0.25),
-        max_removals: section.key("max_removals").integer(0..=most).unwrap_or(100),
-        min_memberships: section.key("min_memberships").integer(0..=most).unwrap_or(20),
-    }
-}
-
-fn shown_guard(guard: Guard) -> toml::Value {
-    let Guard { max_removal_ratio, max_removals, min_memberships } = guard;
-    inline([
-        ("max_removal_ratio", max_removal_ratio.into()),
-        ("max_removals", count(max_removals)),
-        ("min_memberships", count(min_memberships)),
-    ])
 }

@@ -36,7 +36,7 @@ fn variables_override_the_file() {
     assert!(config.hooks.login.enforce_can_access);
     let (source, kind) = deploycenter(&deployment);
     assert_eq!((source.common.rate.per_second.get(), source.common.rate.burst.get()), (1, 9));
-    assert_eq!((source.common.guard.max_removals, source.common.guard.min_memberships), (5, 7));
+    assert_eq!((source.common.removal.guard.max_removals, source.common.removal.guard.min_memberships), (5, 7));
     assert_eq!(kind.account_type, "007");
     assert_eq!(kind.map.len(), 1);
     assert_eq!(kind.required_claims().collect::<Vec<_>>(), ["siret"]);

@@ -129,6 +129,20 @@ fn one_fault_is_one_problem(#[case] lines: &str, #[case] says: &str) {
 #[case("guard = { max_removal_ratio = 1.5 }", "guard.max_removal_ratio: expected a number from 0 to 1")]
 #[case("guard = { max_removal_ratio = nan }", "guard.max_removal_ratio: expected a number from 0 to 1")]
 #[case("guard = { max_removals = -1 }", "guard.max_removals: expected an integer from 0")]
+#[case("group_guard = { max_removals = 'all' }", "group_guard.max_removals: expected an integer from 0")]
+#[case("removal = { grace = '-1h' }", "removal.grace: expected a duration from 0s to 365d")]
+#[case("removal = { grace = '366d' }", "removal.grace: expected a duration from 0s to 365d")]
+#[case("removal = { confirm = 3 }", "removal.confirm: expected an integer from 1 to 2")]
+#[case("removal = { confirm_above = 5 }", "removal.confirm_above: expected `confirm = 2` beside it")]
+#[case("removal = '72h'", "removal: expected a table")]
+#[case("on_hold = 'apply'", "on_hold: expected \"hold_all\" or \"apply_additions\"")]
+#[case("group = [{ privileged = true }]", "group[0].name: missing: expected the name of a group")]
+#[case("group = [{ name = 'A@x.org' }, { name = 'a@X.org ' }]", "group: expected each group once")]
+#[case(
+    "group = [{ name = 'a', privileged = true, removal = { grace = '1h' } }]",
+    "group[0].removal: expected no grace"
+)]
+#[case("group = [{ name = 'a', removal = { confirm = 2 } }]", "group[0].removal.confirm: unknown key")]
 #[case("rate = { per_second = 0 }", "rate.per_second: expected an integer from 1")]
 #[case("rate = { per_minute = 1 }", "rate.per_minute: unknown key; allowed keys: burst, per_second")]
 #[case("rate = 20", "rate: expected a table")]

@@ -36,6 +36,9 @@ pub(in crate::http) struct SupportView {
     source: String,
     /// RFC 3339, UTC.
     added_at: String,
+    /// The source no longer lists it, and it goes from then on: RFC 3339, UTC.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    due_at: Option<String>,
 }
 
 /// A page of members, by user id.
@@ -104,7 +107,11 @@ async fn page(service: &Service, group: GroupId, after: Option<UserId>, limit: u
 fn by_user(rows: Vec<MembershipRow>) -> Vec<(UserId, Vec<SupportView>)> {
     let mut members: Vec<(UserId, Vec<SupportView>)> = Vec::new();
     for row in rows {
-        let support = SupportView { source: row.source.to_string(), added_at: written(row.added_at) };
+        let support = SupportView {
+            source: row.source.to_string(),
+            added_at: written(row.added_at),
+            due_at: row.due_at.map(written),
+        };
         match members.last_mut() {
             Some((user, sources)) if *user == row.user => sources.push(support),
             _ => members.push((row.user, vec![support])),

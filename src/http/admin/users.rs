@@ -129,7 +129,7 @@ pub(in crate::http) async fn create(
         (status = 200, body = AdminUserView),
         (status = 400, description = "The body is malformed", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "No such user", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "The last active person in Admin", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "The last active person in Admin, or somebody who was erased", body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "The body is too large", body = Problem, content_type = "application/problem+json"),
         Refusals,
     )

@@ -13,8 +13,7 @@ use crate::store::sql::time;
 
 impl Projector {
     pub(super) async fn deactivate(&self, conn: &impl ConnectionTrait, user: UserId) -> Result<(), StoreError> {
-        let account = self.tables.name("user_account");
-        let sql = format!("UPDATE {account} SET status = 'deactivated' WHERE id = $1 AND status <> 'deactivated'");
+        let sql = format!("UPDATE {} SET status = 'deactivated' WHERE id = $1", self.tables.name("user_account"));
         self.one(conn, sql, [user.0.into()], "deactivating a user").await
     }
 

@@ -186,6 +186,34 @@ impl Projector {
         Ok(())
     }
 
+    pub(super) async fn mark_due(
+        &self,
+        conn: &impl ConnectionTrait,
+        group: GroupId,
+        source: &SourceName,
+        users: &[UserId],
+        due_at: Option<&str>,
+    ) -> Result<(), StoreError> {
+        const DOING: &str = "marking scheduled removals";
+        let d = self.dialect;
+        let table = self.tables.name("membership");
+        let at = due_at.map(|at| entitled_model::instant::read(at).ok_or_else(|| StoreError::damaged(DOING)));
+        let row = json!([group, source, at.transpose()?.map(time)]);
+        let marks: Vec<Json> = users.iter().map(|user| json!([row[0], user, row[1], row[2]])).collect();
+        let sql = format!(
+            "UPDATE {table} SET due_at = x.due_at
+             FROM (SELECT {} AS group_id, {} AS user_id, {} AS source, {} AS due_at FROM {}) AS x
+             WHERE {table}.group_id = x.group_id AND {table}.user_id = x.user_id AND {table}.source = x.source
+               AND {table}.to_position IS NULL",
+            d.uuid(0),
+            d.uuid(1),
+            d.text(2),
+            d.time(3),
+            d.each("$1")
+        );
+        self.write_all(conn, &sql, &marks, DOING).await
+    }
+
     pub(super) async fn mark_blocked(
         &self,
         conn: &impl ConnectionTrait,

@@ -78,5 +78,9 @@ fn whom_the_plan_suspends_does_not_count_as_an_administrator() {
     assert_eq!(planned(&said, &known, &stored, &OPEN).kept, [(ann, KeepReason::LastAdministrator)]);
     let joining = Stored { inactive: BTreeSet::from([user(3)]), pairs: vec![ann], ..stored };
     let desired = Desired { pairs: vec![(GroupId::ADMIN, user(3))], ..desired(&said, known.clone(), &mut new_ids()) };
-    assert_eq!(plan(&source(), desired, &joining, &OPEN).removes, [], "who is not active takes nobody's place");
+    assert_eq!(
+        plan(&source(), desired, &joining, &Policy::guarded(OPEN), at()).removes,
+        [],
+        "who is not active takes nobody's place"
+    );
 }
