@@ -6,6 +6,7 @@
 //! Invariants: only rows of the source `admin` are written (and, for the first administrators, of `system_seed` and
 //! `break_glass`); what a source manages is left to it; the last active person in `Admin` stays.
 
+mod expiry;
 mod first;
 mod plans;
 mod sources;
@@ -15,14 +16,15 @@ mod users;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use entitled_model::event::{Cause, Event, GroupCreated, GroupDeleted, GroupDescriptionChanged};
+use entitled_model::event::{Cause, Event, GroupCreated, GroupDeleted, GroupDescriptionChanged, MembershipChanged};
 use entitled_model::groups::Rename;
 use entitled_model::identity::InvalidName;
+use entitled_model::instant::{to_micros, written};
 use entitled_model::observation::SystemGroup;
 use entitled_model::plan::EVENT_PAIRS_MAX;
 use entitled_model::resource::ResourceType;
 use entitled_model::token::{LIVE_MAX, Lifetime};
-use entitled_model::{GroupId, GroupName, SourceName, UserId};
+use entitled_model::{GroupId, GroupName, Instant, SourceName, UserId};
 
 use crate::config::FeaturesConfig;
 use crate::store::{GroupRecord, Store, StoreError, Unit};
@@ -89,6 +91,8 @@ pub enum AdminError {
     Lifetime,
     #[error("a user of this address is there already")]
     AddressTaken,
+    #[error("the membership would have ended already: expected an instant in the future")]
+    ExpiresAt,
     #[error("the feature {0} is switched off here")]
     FeatureOff(&'static str),
 }
@@ -202,11 +206,17 @@ impl Admin {
         Ok(())
     }
 
-    /// Puts a user into a group by hand.
+    /// Puts a user into a group by hand, for good or until an instant.
     ///
     /// # Errors
-    /// When there is no such group or user, a source manages the group, or the user is in it by hand already.
-    pub async fn add_member(&self, group: GroupId, user: UserId) -> Result<(), AdminError> {
+    /// When there is no such group or user, a source manages the group, the user is in it by hand already, or the instant is
+    /// over.
+    pub async fn add_member(
+        &self,
+        group: GroupId,
+        user: UserId,
+        expires_at: Option<Instant>,
+    ) -> Result<(), AdminError> {
         let mut unit = self.store.begin().await?;
         let known = self.group(&unit, group).await?;
         self.access(&known)?;
@@ -215,7 +225,17 @@ impl Admin {
         if self.supports(&unit, group, user).await?.contains(&admin()) {
             return Err(AdminError::AlreadyMember);
         }
-        self.record(&mut unit, vec![Event::memberships_changed(group, &admin(), vec![user], Vec::new())]).await?;
+        if expires_at.is_some_and(|expires_at| expires_at <= unit.at()) {
+            return Err(AdminError::ExpiresAt);
+        }
+        let added = MembershipChanged {
+            group,
+            source: admin(),
+            added: vec![user],
+            removed: Vec::new(),
+            expires_at: expires_at.map(|at| written(to_micros(at))),
+        };
+        self.record(&mut unit, vec![Event::MembershipChanged(added)]).await?;
         unit.commit().await?;
         Ok(())
     }

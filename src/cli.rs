@@ -6,9 +6,11 @@ mod break_glass;
 mod demo;
 mod doctor;
 mod document;
+mod events;
 mod failure;
 mod group;
 mod health;
+mod history;
 mod plan;
 mod progress;
 mod proof;
@@ -23,6 +25,7 @@ mod sync;
 mod telemetry;
 mod token;
 mod user;
+mod why;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -98,6 +101,17 @@ enum Command {
     /// Look at plans that are held, and approve or reject them
     #[command(subcommand)]
     Plan(plan::Plan),
+    /// What happened to a user or to a group, each thing with its cause
+    History(history::HistoryOptions),
+    /// Who was in what at a past instant
+    Members(history::MembersOptions),
+    /// How the memberships of two instants differ, each change with its cause
+    Diff(history::DiffOptions),
+    /// Why somebody is in a group, or what is lacking
+    Why(why::Options),
+    /// The event log
+    #[command(subcommand)]
+    Events(events::Events),
     /// Look at sources, and take away what is left of one that is no longer configured
     #[command(subcommand)]
     Source(source::Source),
@@ -105,7 +119,7 @@ enum Command {
     #[command(subcommand)]
     Snapshot(snapshot::Snapshot),
     /// Check that the event log is whole and the tables are what it says
-    Verify,
+    Verify(proof::Options),
     /// Fill the tables of current state anew from the event log
     Rebuild,
     /// Check or show the configuration
@@ -170,9 +184,14 @@ async fn run(cli: Cli) -> Result<Exit, CliError> {
                 Command::Token(token) => token::run(token, &config, &clock).await,
                 Command::BreakGlass(command) => break_glass::run(command, &config, &clock).await,
                 Command::Plan(plan) => plan::run(plan, &config, &clock).await,
+                Command::History(options) => history::run(options, &config, &clock).await,
+                Command::Members(options) => history::members(options, &config, &clock).await,
+                Command::Diff(options) => history::diff(options, &config, &clock).await,
+                Command::Why(options) => why::run(options, &config, &clock).await,
+                Command::Events(events) => events::run(events, &config, &clock).await,
                 Command::Snapshot(snapshot) => snapshot::run(snapshot, &config, &clock).await,
                 Command::Source(source) => source::run(source, &config, &clock).await,
-                Command::Verify => proof::verify(&config, &clock).await,
+                Command::Verify(options) => proof::verify(&options, &config, &clock).await,
                 Command::Rebuild => proof::rebuild(&config, &clock).await,
                 Command::Healthcheck => health::run(&config).await,
                 Command::Doctor(options) => doctor::run(options, &config, &clock).await,

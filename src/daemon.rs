@@ -9,9 +9,11 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::access_log::AccessLog;
+use crate::admin::Admin;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::hints::Hints;
+use crate::history::{Follower, History, Rules};
 use crate::http::{self, Keys, Proxy, Service};
 use crate::login::Logins;
 use crate::metrics::Metrics;
@@ -138,6 +140,8 @@ impl Daemon {
         let (access_log, writing) = AccessLog::open(store.clone(), Arc::clone(&metrics), stop.clone());
         tasks.spawn(writing);
         let service = Service {
+            history: Arc::new(History { store: store.clone(), rules: Arc::new(Rules::of(config)) }),
+            follower: Arc::new(Follower::new(store.clone(), stop.clone())),
             store: store.clone(),
             hints,
             settle,
@@ -161,6 +165,12 @@ impl Daemon {
         tasks.spawn(http::serve(listener, http::router(service, &config.http), stop.clone()));
         let scheduler = Scheduler {
             runner: runner.clone(),
+            admin: Admin {
+                store: runner.store.clone(),
+                features: Arc::new(config.features.clone()),
+                actor: "system".to_owned(),
+                correlation_id: None,
+            },
             settings: config.scheduler.clone(),
             history: config.history.clone(),
             stop: stop.clone(),

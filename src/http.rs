@@ -10,6 +10,7 @@ mod auth;
 mod decoders;
 mod health;
 mod hint;
+mod history;
 mod login;
 mod observe;
 mod problem;
@@ -35,12 +36,14 @@ use utoipa_axum::routes;
 pub use auth::{Failures, Keys, Proxy};
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use decoders::DECODERS;
+pub use history::{DiffView, EntryView, EventView, HistoryView, MembershipsView, WhyView};
 pub use problem::Problem;
 pub use server::serve;
 
 use crate::access_log::AccessLog;
 use crate::config::{FeaturesConfig, HttpConfig};
 use crate::hints::Hints;
+use crate::history::{Follower, History};
 use crate::login::Logins;
 use crate::metrics::Metrics;
 use crate::oidc::Verifier;
@@ -70,6 +73,9 @@ pub struct Service {
     pub features: Arc<FeaturesConfig>,
     /// One for each source of kind deploycenter.
     pub hints: Arc<Vec<Arc<Hints>>>,
+    /// Answers about the past, and waiting for more of it.
+    pub history: Arc<History>,
+    pub follower: Arc<Follower>,
     /// How long a hint waits.
     pub settle: Duration,
     pub request_timeout: Duration,
@@ -80,7 +86,8 @@ pub struct Service {
     info(title = "entitled", description = "Who belongs to what, and why"),
     modifiers(&Bearer),
     tags((name = "hooks", description = "What applications call"), (name = "resources", description = "What access is granted on"),
-        (name = "administration", description = "What people decide by hand"), (name = "me", description = "What is a person's own"), (name = "health", description = "How entitled is"))
+        (name = "administration", description = "What people decide by hand"), (name = "me", description = "What is a person's own"),
+        (name = "history", description = "What was, what changed, and why"), (name = "health", description = "How entitled is"))
 )]
 struct Document;
 
@@ -118,6 +125,11 @@ fn documented() -> OpenApiRouter<Service> {
         .routes(routes!(admin::plans::show))
         .routes(routes!(admin::plans::approve))
         .routes(routes!(admin::plans::reject))
+        .routes(routes!(history::history))
+        .routes(routes!(history::memberships))
+        .routes(routes!(history::diff))
+        .routes(routes!(history::why))
+        .routes(routes!(history::events::events))
         .routes(routes!(health::alive))
         .routes(routes!(health::ready))
         .routes(routes!(health::health))

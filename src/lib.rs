@@ -10,6 +10,7 @@ pub mod daemon;
 #[doc(hidden)]
 pub mod decoders;
 pub mod hints;
+pub mod history;
 pub mod http;
 mod json;
 pub mod login;

@@ -10,6 +10,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::admin::Admin;
 use crate::config::{HistoryConfig, Schedule, SchedulerConfig};
 use crate::report::chain;
 use crate::runner::{Order, Runner};
@@ -25,9 +26,14 @@ const PRUNED_ROWS_MAX: u32 = 5_000;
 /// A removal goes by a reading that began after its time.
 const PAST_DUE: TimeDelta = TimeDelta::milliseconds(1);
 
+/// How often memberships that were given until an instant are looked for.
+const EXPIRE_EVERY: Duration = Duration::from_secs(2);
+
 /// Runs every scheduled source until `stop` is cancelled; what is then in flight is the tracker's.
 pub struct Scheduler {
     pub runner: Runner,
+    /// The deployment's own hand.
+    pub admin: Admin,
     pub settings: SchedulerConfig,
     pub history: HistoryConfig,
     pub stop: CancellationToken,
@@ -49,6 +55,7 @@ impl Scheduler {
             };
             self.tasks.spawn(sources_loop.run(delay));
         }
+        self.tasks.spawn(expire(self.admin.clone(), self.stop.clone()));
         self.tasks.spawn(tidy(self.runner.clone(), self.history.clone(), self.stop.clone()));
     }
 
@@ -110,6 +117,21 @@ impl Loop {
                 Err(_) => {}
             }
         }))
+    }
+}
+
+async fn expire(admin: Admin, stop: CancellationToken) {
+    let clock = admin.store.clock().clone();
+    loop {
+        match admin.end_expired().await {
+            Ok(0) => {}
+            Ok(ended) => tracing::info!(ended, "ended memberships that were given until now"),
+            Err(error) => tracing::warn!(detail = chain(&error), "memberships that are over were not ended"),
+        }
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = clock.sleep(EXPIRE_EVERY) => {}
+        }
     }
 }
 

@@ -11,6 +11,7 @@ mod connect;
 mod entitlements;
 mod error;
 mod groups;
+mod history;
 mod leases;
 mod log;
 mod memberships;
@@ -19,6 +20,7 @@ mod plans;
 mod profiles;
 mod project;
 mod proof;
+mod readonly;
 mod resources;
 mod runs;
 mod schema;
@@ -27,6 +29,7 @@ mod sql;
 mod tokens;
 mod unit;
 mod users;
+mod why;
 
 use std::sync::Arc;
 
@@ -37,19 +40,22 @@ pub use accounts::Standing;
 pub use connect::{Access, Database};
 pub use error::StoreError;
 pub use groups::{GroupRecord, GroupRow};
+pub use history::{Changed, MembersAt, PastMembership};
 pub use leases::Lease;
 pub use log::StoredEvent;
-pub use memberships::MembershipRow;
+pub use memberships::{Expired, MembershipRow};
 pub use observations::{Applied, Mark, Observed};
 pub use plans::{Approval, HeldPlan};
 pub use profiles::{Profile, ProfileChange};
 pub use proof::{Fault, Proof};
+pub use readonly::{HIDDEN, READABLE, ReadonlyRole, RoleName};
 pub use resources::Resource;
 pub use runs::{Breadth, RunRecord, SourceRuns};
 pub use schema::{SchemaState, Step, expected_schema};
 pub use tokens::{PersonStanding, PresentedToken, TokenRecord};
 pub use unit::Unit;
 pub use users::UserRecord;
+pub use why::{Interval, PastGroup};
 
 use sql::Dialect;
 

@@ -6,17 +6,25 @@ mod support;
 mod accesses;
 #[path = "admin/features.rs"]
 mod features;
+#[path = "admin/follow.rs"]
+mod follow;
 #[path = "admin/groups.rs"]
 mod groups;
 #[path = "admin/hand.rs"]
 mod hand;
+#[path = "admin/history.rs"]
+mod history;
 #[path = "admin/identity.rs"]
 mod identity;
 #[path = "admin/members.rs"]
 mod members;
+#[path = "admin/past.rs"]
+mod past;
 #[path = "admin/plans.rs"]
 mod plans;
 #[path = "admin/tokens.rs"]
 mod tokens;
 #[path = "admin/users.rs"]
 mod users;
+#[path = "admin/why.rs"]
+mod why;

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 const FILE_LINES_MAX: usize = 400;
 
 /// Each module under `src/` with the modules that it may import. A new module gets a line here.
-const MODULES: [(&str, &[&str]); 20] = [
+const MODULES: [(&str, &[&str]); 21] = [
     ("clock", &[]),
     ("config", &[]),
     ("json", &[]),
@@ -19,11 +19,12 @@ const MODULES: [(&str, &[&str]); 20] = [
     ("report", &["metrics", "reconcile", "store"]),
     ("runner", &["clock", "reconcile", "report", "source", "store"]),
     ("login", &["clock", "reconcile", "report", "runner", "source", "store"]),
-    ("scheduler", &["clock", "config", "report", "runner", "source", "store"]),
+    ("scheduler", &["admin", "clock", "config", "report", "runner", "source", "store"]),
     ("hints", &["reconcile", "report", "runner", "source"]),
     ("provision", &["source", "store"]),
     ("admin", &["config", "store"]),
     ("access_log", &["clock", "metrics", "report", "store"]),
+    ("history", &["config", "store"]),
     ("oidc", &["clock", "config"]),
     (
         "http",
@@ -33,6 +34,7 @@ const MODULES: [(&str, &[&str]); 20] = [
             "config",
             "decoders",
             "hints",
+            "history",
             "json",
             "login",
             "metrics",
@@ -49,9 +51,11 @@ const MODULES: [(&str, &[&str]); 20] = [
         "daemon",
         &[
             "access_log",
+            "admin",
             "clock",
             "config",
             "hints",
+            "history",
             "http",
             "login",
             "metrics",
@@ -65,7 +69,20 @@ const MODULES: [(&str, &[&str]); 20] = [
     ),
     (
         "cli",
-        &["admin", "clock", "config", "daemon", "http", "metrics", "reconcile", "report", "runner", "source", "store"],
+        &[
+            "admin",
+            "clock",
+            "config",
+            "daemon",
+            "history",
+            "http",
+            "metrics",
+            "reconcile",
+            "report",
+            "runner",
+            "source",
+            "store",
+        ],
     ),
 ];
 

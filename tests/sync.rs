@@ -54,6 +54,8 @@ mod people;
 mod privacy;
 #[path = "sync/quiet.rs"]
 mod quiet;
+#[path = "sync/readonly_role.rs"]
+mod readonly_role;
 #[path = "sync/rehearsal.rs"]
 mod rehearsal;
 #[path = "sync/renames.rs"]

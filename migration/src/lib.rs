@@ -13,6 +13,7 @@ mod m20261122_000004_resources;
 mod m20261124_000005_directory;
 mod m20261124_000006_plans;
 mod m20261125_000007_removals;
+mod m20261125_000008_history;
 mod m20261125_000009_tokens;
 
 /// All steps, oldest first.
@@ -29,6 +30,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261124_000005_directory::Migration),
             Box::new(m20261124_000006_plans::Migration),
             Box::new(m20261125_000007_removals::Migration),
+            Box::new(m20261125_000008_history::Migration),
             Box::new(m20261125_000009_tokens::Migration),
         ]
     }

@@ -5,7 +5,7 @@
 //!
 //! [`observation`] (what a source said) → [`people`] and [`groups`] (who and what that is here) → [`desired`] (what should
 //! be stored) → [`diff`](mod@diff) (against what is stored) → [`plan`] (guarded, hashed) → [`event`] (what happened,
-//! chained) → [`projection`] (rows that follow).
+//! chained) → [`projection`] (rows that follow). Looking back: [`moment`], [`history`], [`why`].
 
 pub mod desired;
 pub mod diff;
@@ -13,9 +13,11 @@ pub mod entitlement;
 pub mod enumeration;
 pub mod event;
 pub mod groups;
+pub mod history;
 pub mod identity;
 pub mod instant;
 pub mod mapping;
+pub mod moment;
 pub mod observation;
 pub mod outcome;
 pub mod people;
@@ -23,6 +25,7 @@ pub mod plan;
 pub mod projection;
 pub mod resource;
 pub mod token;
+pub mod why;
 
 pub use entitlement::{EntitlementKey, EntitlementValue};
 pub use identity::{
@@ -30,5 +33,6 @@ pub use identity::{
 };
 pub use instant::Instant;
 pub use mapping::MapRule;
+pub use moment::Moment;
 pub use observation::{ErrorClass, Failure, Said};
 pub use outcome::{Outcome, Trigger};

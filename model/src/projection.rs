@@ -130,7 +130,10 @@ pub fn row_changes(recorded: &Recorded) -> (Since, Vec<RowChange<'_>>) {
             let (group, source) = (event.group, &event.source);
             let close = RowChange::CloseMemberships { group, source, users: &event.removed };
             let open = RowChange::OpenMemberships { group, source, users: &event.added };
-            vec![close, open]
+            let mut changes = vec![close, open];
+            let until = |due_at| RowChange::MarkDue { group, source, users: &event.added, due_at: Some(due_at) };
+            changes.extend(event.expires_at.as_deref().map(until));
+            changes
         }
         Event::MembershipRemovalBlocked(event) => {
             vec![RowChange::MarkBlocked { group: event.group, source: &event.source, user: event.user }]

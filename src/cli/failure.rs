@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use crate::admin::AdminError;
 use crate::config::ConfigError;
 use crate::daemon::StartError;
+use crate::history::HistoryError;
 use crate::store::StoreError;
 
 /// How a command ended that did not break off.
@@ -92,6 +93,21 @@ impl From<AdminError> for CliError {
         match error {
             AdminError::Store(error) => error.into(),
             error => Self { code: 2, error: error.into(), help: None },
+        }
+    }
+}
+
+impl From<HistoryError> for CliError {
+    fn from(error: HistoryError) -> Self {
+        let help = match &error {
+            HistoryError::Store(_) | HistoryError::Order => None,
+            HistoryError::NoUser => Some("entitled user list shows who is known"),
+            HistoryError::NoGroup => Some("entitled group list shows all that there are now"),
+            HistoryError::Ahead { .. } => Some("entitled events tail shows the newest positions"),
+        };
+        match error {
+            HistoryError::Store(error) => error.into(),
+            error => Self { code: 2, error: error.into(), help: help.map(str::to_owned) },
         }
     }
 }

@@ -1,8 +1,10 @@
 //! `entitled group`: groups and their members, and what an administrator does about them by hand.
 
+use std::time::Duration;
+
 use clap::Subcommand;
 use entitled_model::instant::written;
-use entitled_model::{GroupId, GroupName, UserId};
+use entitled_model::{GroupId, GroupName, Instant, UserId};
 use serde_json::{Value, json};
 
 use super::say::{say, table};
@@ -46,6 +48,12 @@ pub enum Group {
         /// An e-mail, a sub or a user id
         #[arg(value_name = "U")]
         user: String,
+        /// When the membership ends by itself, such as 2026-12-31T18:00:00Z [default: never]
+        #[arg(long, value_name = "INSTANT", value_parser = instant, conflicts_with = "expires_in")]
+        expires_at: Option<Instant>,
+        /// The same, from now on, such as 8h
+        #[arg(long, value_name = "DURATION", value_parser = super::plan::duration)]
+        expires_in: Option<Duration>,
     },
     /// Take a user out of a group into which they were put by hand
     RemoveMember {
@@ -74,10 +82,11 @@ pub async fn run(group: Group, config: &Config, clock: &Clock) -> Result<Exit, C
             let admin = admin(config, clock).await?;
             admin.delete_group(found(&admin.store, &group).await?).await?;
         }
-        Group::AddMember { group, user } => {
+        Group::AddMember { group, user, expires_at, expires_in } => {
             let admin = admin(config, clock).await?;
             let (group, user) = (found(&admin.store, &group).await?, user_of(&admin.store, &user).await?);
-            admin.add_member(group, user).await?;
+            let expires_at = expires_at.or(expires_in.map(|wait| clock.now() + wait));
+            admin.add_member(group, user, expires_at).await?;
         }
         Group::RemoveMember { group, user } => {
             let admin = admin(config, clock).await?;
@@ -86,6 +95,10 @@ pub async fn run(group: Group, config: &Config, clock: &Clock) -> Result<Exit, C
         }
     }
     Ok(Exit::Done)
+}
+
+fn instant(text: &str) -> Result<Instant, String> {
+    entitled_model::instant::read(text).ok_or_else(|| "expected an instant of RFC 3339".to_owned())
 }
 
 async fn found(store: &Store, name: &str) -> Result<GroupId, CliError> {

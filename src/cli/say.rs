@@ -3,19 +3,27 @@
 use comfy_table::{Table, presets};
 use std::fmt::Arguments;
 use std::io::{ErrorKind, Write as _};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 /// The first fault of stdout.
 static FAULT: Mutex<Option<std::io::Error>> = Mutex::new(None);
+/// Whether writing to stdout has failed: there is no use in going on.
+static UNHEARD: AtomicBool = AtomicBool::new(false);
 
 /// Writes one line to stdout.
 pub fn line(text: Arguments<'_>) {
     let mut out = std::io::stdout().lock();
-    if let Err(error) = writeln!(out, "{text}").and_then(|()| out.flush())
-        && error.kind() != ErrorKind::BrokenPipe
-    {
+    let Err(error) = writeln!(out, "{text}").and_then(|()| out.flush()) else { return };
+    UNHEARD.store(true, Ordering::Relaxed);
+    if error.kind() != ErrorKind::BrokenPipe {
         FAULT.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
     }
+}
+
+/// Whether nobody hears any more what is said.
+pub fn is_unheard() -> bool {
+    UNHEARD.load(Ordering::Relaxed)
 }
 
 /// What kept an answer from being written, if anything did.
@@ -29,6 +37,14 @@ macro_rules! say {
 }
 
 pub(crate) use say;
+
+/// A text's beginning, where it is longer than a line shows.
+pub(super) fn cut(text: &str, chars_max: usize) -> String {
+    match text.char_indices().nth(chars_max) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
 
 /// A table without lines, for reading and for `awk` alike.
 pub(super) fn table<const N: usize>(header: [&str; N], rows: impl Iterator<Item = [String; N]>) -> Table {

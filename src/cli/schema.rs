@@ -1,5 +1,7 @@
 //! `entitled migrate`: the schema's steps.
 
+mod readonly;
+
 use clap::Subcommand;
 
 use super::say::say;
@@ -21,9 +23,16 @@ pub enum Migrate {
     },
     /// List the steps and which are applied
     Status,
+    /// A user of PostgreSQL who may read the tables that entitled lists, and nothing else
+    #[command(subcommand)]
+    ReadonlyRole(readonly::ReadonlyRole),
 }
 
 pub async fn run(migrate: Migrate, config: &Config, clock: &Clock) -> Result<Exit, CliError> {
+    let migrate = match migrate {
+        Migrate::ReadonlyRole(role) => return readonly::run(role, config, clock).await,
+        migrate => migrate,
+    };
     let access = if matches!(migrate, Migrate::Status) { Access::ReadOnly } else { Access::ReadWrite };
     let missing = matches!(migrate, Migrate::Status) && daemon::is_missing(config);
     let store = daemon::open_store(config, clock, access).await?;
@@ -38,6 +47,7 @@ pub async fn run(migrate: Migrate, config: &Config, clock: &Clock) -> Result<Exi
             told("taken back", &taken, "there was nothing to take back");
         }
         Migrate::Status => status(&store, missing).await?,
+        Migrate::ReadonlyRole(_) => {}
     }
     store.close().await?;
     Ok(Exit::Done)

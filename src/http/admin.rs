@@ -26,7 +26,7 @@ use crate::json::Object;
 
 /// How many rows a page holds unless asked otherwise, and at most.
 const PAGE_ROWS: u64 = 100;
-const PAGE_ROWS_MAX: u64 = 1_000;
+pub(super) const PAGE_ROWS_MAX: u64 = 1_000;
 
 /// The hand of a caller who was let in.
 fn admin(service: &Service, principal: &Principal, RequestId(id): RequestId) -> Admin {
@@ -48,7 +48,8 @@ fn refused(service: &Service, error: AdminError) -> Problem {
         | AdminError::Scopes(_)
         | AdminError::TokenName
         | AdminError::Lifetime
-        | AdminError::Expiry => StatusCode::BAD_REQUEST,
+        | AdminError::Expiry
+        | AdminError::ExpiresAt => StatusCode::BAD_REQUEST,
         AdminError::NoGroup
         | AdminError::NoUser
         | AdminError::NotByAdmin(_)
@@ -80,6 +81,7 @@ fn refused(service: &Service, error: AdminError) -> Problem {
         AdminError::Lifetime => problem.field("expires_in_days"),
         AdminError::AddressTaken => problem.field("email"),
         AdminError::TooManyTokens => problem.code("too_many_tokens"),
+        AdminError::ExpiresAt => problem.field("expires_at"),
         AdminError::SourceManaged(_) => problem.code("source_managed"),
         AdminError::FeatureOff(_) => problem.code("feature_off"),
         AdminError::LastAdministrator => problem.code("last_administrator"),
@@ -102,11 +104,11 @@ fn group_id(text: &str) -> Result<GroupId, Problem> {
 }
 
 /// How many rows a page is to hold.
-fn limit(asked: Option<u64>) -> Result<u64, Problem> {
+pub(super) fn limit(asked: Option<u64>) -> Result<u64, Problem> {
     let limit = asked.unwrap_or(PAGE_ROWS);
     if (1..=PAGE_ROWS_MAX).contains(&limit) { Ok(limit) } else { Err(bad_limit()) }
 }
 
-fn bad_limit() -> Problem {
+pub(super) fn bad_limit() -> Problem {
     Problem::new(StatusCode::BAD_REQUEST, format!("limit must be a number from 1 to {PAGE_ROWS_MAX}")).field("limit")
 }

@@ -38,7 +38,7 @@ pub(super) async fn page(
     Ok(rows.into_iter().map(|row| (Position(row.position), stored(row))).collect())
 }
 
-fn stored(row: event::Model) -> Result<StoredEvent, DecodeError> {
+pub(super) fn stored(row: event::Model) -> Result<StoredEvent, DecodeError> {
     let (event, written) = Event::decode(&row.event_type, row.schema_version, &row.payload)?;
     let cause = Cause {
         actor: row.actor,
@@ -58,6 +58,15 @@ fn stored(row: event::Model) -> Result<StoredEvent, DecodeError> {
 }
 
 impl Store {
+    /// The digest of the event at a position, in hexadecimal; none when there is no such event.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn digest_at(&self, position: Position) -> Result<Option<String>, StoreError> {
+        let found = event::Entity::find_by_id(position.0).one(&self.db).await.doing("reading an event's digest")?;
+        Ok(found.map(|row| entitled_model::plan::hex(&row.digest)))
+    }
+
     /// The newest position, and the digest there.
     ///
     /// # Errors

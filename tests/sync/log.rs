@@ -140,4 +140,27 @@ on_both_stores! {
         let second = tokio::time::timeout(PATIENCE, second).await.expect("it ends").expect("no panic");
         assert_eq!((first, second), (Position(head.0 + 1), Position(head.0 + 2)));
     }
+
+    async fn a_log_that_was_written_anew_is_known_by_an_anchor_that_was_kept_elsewhere(world: World) {
+        // E1
+        world.org().add_member("grp_acme_a@example.com", "ann@example.org");
+        expect(&google(&world, &[]).await, 0, "applied");
+        let sound = world.run(&["verify"]).await.stdout;
+        let digest = sound.trim_end().rsplit(' ').next().expect("a digest").to_owned();
+        let position = world.count("SELECT position FROM event_head").await;
+        let anchor = format!("{position}:{digest}");
+        let anchored = async |world: &World, anchor: &str| world.run(&["verify", "--anchor", anchor]).await;
+        assert_eq!(anchored(&world, &anchor).await.code, 0);
+        world.org().add_member("grp_acme_a@example.com", "bob@example.org");
+        expect(&google(&world, &[]).await, 0, "applied");
+        assert_eq!(anchored(&world, &anchor).await.code, 0, "what came later does not matter");
+        let other = format!("{position}:{}", "0".repeat(64));
+        let wrong = anchored(&world, &other).await;
+        assert_eq!(wrong.code, 1);
+        assert!(wrong.stdout.contains(&format!("fault: the event at position {position} is not what was written")), "{wrong:?}");
+        assert_eq!(anchored(&world, &format!("9999:{digest}")).await.code, 1, "the log was cut off");
+        for bad in ["", "1", ":", &format!("0:{digest}"), &format!("-1:{digest}"), "1:xy", &format!("x:{digest}")] {
+            assert_eq!(anchored(&world, bad).await.code, 2, "{bad}");
+        }
+    }
 }

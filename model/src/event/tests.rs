@@ -59,6 +59,12 @@ fn every_payload_ever_written_is_still_read() {
         ("group.deleted", format!(r#"{{"group":"{g}"}}"#)),
         ("membership.changed", format!(r#"{{"group":"{g}","source":{source},"added":["{u}"],"removed":[]}}"#)),
         (
+            "membership.changed",
+            format!(
+                r#"{{"group":"{g}","source":"admin","added":["{u}"],"removed":[],"expires_at":"2026-11-28T10:00:00.000000Z"}}"#
+            ),
+        ),
+        (
             "membership.removal_blocked",
             format!(r#"{{"group":"{g}","user":"{u}","source":{source},"reason":"last_administrator"}}"#),
         ),

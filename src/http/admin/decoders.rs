@@ -41,8 +41,8 @@ fn group_patch(bytes: &[u8]) {
 }
 
 fn member(bytes: &[u8]) {
-    let Ok(NewMemberBody { user_id }) = object(bytes, "a member") else { return };
-    assert!(says(bytes, &json!({ "user_id": user_id })));
+    let Ok(NewMemberBody { user_id, expires_at }) = object(bytes, "a member") else { return };
+    assert!(says(bytes, &json!({ "user_id": user_id, "expires_at": expires_at })));
 }
 
 fn user(bytes: &[u8]) {

@@ -7,8 +7,8 @@ use axum::extract::rejection::{BytesRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::{Extension, Json};
-use entitled_model::instant::written;
-use entitled_model::{GroupId, UserId};
+use entitled_model::instant::{read, written};
+use entitled_model::{GroupId, Instant, UserId};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
@@ -36,7 +36,7 @@ pub(in crate::http) struct SupportView {
     source: String,
     /// RFC 3339, UTC.
     added_at: String,
-    /// The source no longer lists it, and it goes from then on: RFC 3339, UTC.
+    /// It goes from then on: its source no longer lists it, or it was given until then. RFC 3339, UTC.
     #[serde(skip_serializing_if = "Option::is_none")]
     due_at: Option<String>,
 }
@@ -54,6 +54,8 @@ pub(in crate::http) struct MembersView {
 #[serde(deny_unknown_fields)]
 pub(in crate::http) struct NewMemberBody {
     pub(super) user_id: String,
+    /// When the membership ends by itself: RFC 3339. Default: never.
+    pub(super) expires_at: Option<String>,
 }
 
 #[derive(Deserialize, IntoParams)]
@@ -142,11 +144,18 @@ pub(in crate::http) async fn add(
 ) -> Result<(StatusCode, Json<MemberView>), Problem> {
     let admin = admin(&service, &principal, id);
     let group = group_id(&group)?;
-    let NewMemberBody { user_id } = object(&whole_body(body)?, "user_id")?;
+    let NewMemberBody { user_id, expires_at } = object(&whole_body(body)?, "user_id and expires_at")?;
     let user = UserId(Uuid::parse_str(&user_id).map_err(|_| refused(&service, AdminError::NoUser))?);
-    admin.add_member(group, user).await.map_err(|error| refused(&service, error))?;
+    let expires_at = expires_at.as_deref().map(instant).transpose()?;
+    admin.add_member(group, user, expires_at).await.map_err(|error| refused(&service, error))?;
     let member = member(&service, group, user).await.map_err(|error| refused(&service, error.into()))?;
     Ok((StatusCode::CREATED, Json(member)))
+}
+
+fn instant(text: &str) -> Result<Instant, Problem> {
+    let wrong =
+        || Problem::new(StatusCode::BAD_REQUEST, "expires_at is not an instant of RFC 3339").field("expires_at");
+    read(text).ok_or_else(wrong)
 }
 
 async fn member(service: &Service, group: GroupId, user: UserId) -> Result<MemberView, StoreError> {

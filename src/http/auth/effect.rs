@@ -46,7 +46,7 @@ impl Effect {
 }
 
 /// Every route with its effect. One that is missing here fails a test, and is refused.
-pub const ROUTES: [(Method, &str, Effect); 35] = [
+pub const ROUTES: [(Method, &str, Effect); 40] = [
     (Method::POST, "/hooks/login", Effect::LoginHook),
     (Method::POST, "/hooks/deploycenter", Effect::DeployCenterHook),
     (Method::POST, "/api/v1/provisioning/{resource_type}", Effect::OfResourceType),
@@ -77,6 +77,11 @@ pub const ROUTES: [(Method, &str, Effect); 35] = [
     (Method::GET, "/api/v1/admin/users", Effect::Read),
     (Method::POST, "/api/v1/admin/users", Effect::Change),
     (Method::PATCH, "/api/v1/admin/users/{id}", Effect::Change),
+    (Method::GET, "/api/v1/history", Effect::Read),
+    (Method::GET, "/api/v1/memberships", Effect::Read),
+    (Method::GET, "/api/v1/diff", Effect::Read),
+    (Method::GET, "/api/v1/why", Effect::Read),
+    (Method::GET, "/api/v1/events", Effect::Read),
     (Method::GET, "/healthz", Effect::Open),
     (Method::GET, "/readyz", Effect::Open),
     (Method::GET, "/api/v1/health", Effect::Open),
