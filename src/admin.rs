@@ -3,12 +3,14 @@
 //! May import: the store (its API), config's features, the model. Every decision is made under the lock of the log's head,
 //! so that two replicas can't both pass.
 //!
-//! Invariants: only rows of the source `admin` are written; what a source manages is left to it; the last active person in
-//! `Admin` stays.
+//! Invariants: only rows of the source `admin` are written (and, for the first administrators, of `system_seed` and
+//! `break_glass`); what a source manages is left to it; the last active person in `Admin` stays.
 
 mod expiry;
+mod first;
 mod plans;
 mod sources;
+mod tokens;
 mod users;
 
 use std::collections::BTreeSet;
@@ -21,12 +23,15 @@ use entitled_model::instant::{to_micros, written};
 use entitled_model::observation::SystemGroup;
 use entitled_model::plan::EVENT_PAIRS_MAX;
 use entitled_model::resource::ResourceType;
+use entitled_model::token::{LIVE_MAX, Lifetime};
 use entitled_model::{GroupId, GroupName, Instant, SourceName, UserId};
 
 use crate::config::FeaturesConfig;
 use crate::store::{GroupRecord, Store, StoreError, Unit};
 
+pub use first::Granted;
 pub use plans::REASON_BYTES_MAX;
+pub use tokens::{NAME_BYTES_MAX, NewToken};
 
 /// The longest description of a group, in bytes.
 pub const DESCRIPTION_BYTES_MAX: usize = 4_096;
@@ -72,6 +77,20 @@ pub enum AdminError {
     Reason,
     #[error("the approval would have ended already")]
     Expiry,
+    #[error("there is no such token")]
+    NoToken,
+    #[error("the user is {0}")]
+    NotActive(String),
+    #[error("the user has {LIVE_MAX} live tokens, which is the most: revoke one first")]
+    TooManyTokens,
+    #[error("{0}")]
+    Scopes(String),
+    #[error("a token's name has {NAME_BYTES_MAX} bytes at most, and no control characters")]
+    TokenName,
+    #[error("a token lives 1 to {} days", Lifetime::DAYS_MAX)]
+    Lifetime,
+    #[error("a user of this address is there already")]
+    AddressTaken,
     #[error("the membership would have ended already: expected an instant in the future")]
     ExpiresAt,
     #[error("the feature {0} is switched off here")]
@@ -99,7 +118,7 @@ pub struct GroupChange {
 pub struct Admin {
     pub store: Store,
     pub features: Arc<FeaturesConfig>,
-    /// Who decides: `key:<name>`, or `operator` on the command line.
+    /// Who decides: `key:<name>`, `user:<id>`, `token:<id>`, or `operator` on the command line.
     pub actor: String,
     pub correlation_id: Option<String>,
 }
@@ -230,6 +249,13 @@ impl Admin {
         let known = self.group(&unit, group).await?;
         self.access(&known)?;
         let mut supports = self.supports(&unit, group, user).await?;
+        // The deployment put everybody into `Everyone` on the administrators' behalf: they may take them out again.
+        if group == GroupId::EVERYONE && !supports.contains(&admin()) && supports.contains(&seed()) {
+            let events = vec![Event::memberships_changed(group, &seed(), Vec::new(), vec![user])];
+            self.record(&mut unit, events).await?;
+            unit.commit().await?;
+            return Ok(());
+        }
         if !supports.remove(&admin()) {
             managed(&known)?;
             self.store.user_by_id(unit.reader(), user).await?.ok_or(AdminError::NoUser)?;
@@ -277,8 +303,12 @@ impl Admin {
     }
 
     async fn record(&self, unit: &mut Unit, events: Vec<Event>) -> Result<(), StoreError> {
+        self.record_as(unit, admin(), events).await
+    }
+
+    async fn record_as(&self, unit: &mut Unit, source: SourceName, events: Vec<Event>) -> Result<(), StoreError> {
         let (actor, correlation_id) = (self.actor.clone(), self.correlation_id.clone());
-        let cause = Cause { actor, source: Some(admin()), correlation_id, ..Cause::default() };
+        let cause = Cause { actor, source: Some(source), correlation_id, ..Cause::default() };
         let at = unit.at();
         unit.record(&cause, at, events).await
     }
@@ -287,6 +317,11 @@ impl Admin {
 /// The source under which administrators write.
 fn admin() -> SourceName {
     SourceName::stored("admin".to_owned())
+}
+
+/// The source under which the deployment seeds.
+fn seed() -> SourceName {
+    SourceName::stored("system_seed".to_owned())
 }
 
 /// Whether a group is the administrators' to rename and delete.

@@ -3,6 +3,7 @@
 //! Answers go to stdout, logs and errors to stderr. May import everything below.
 
 mod audit;
+mod break_glass;
 mod demo;
 mod doctor;
 mod document;
@@ -23,6 +24,7 @@ mod snapshot;
 mod source;
 mod sync;
 mod telemetry;
+mod token;
 mod user;
 mod why;
 
@@ -85,12 +87,18 @@ enum Command {
     /// Bring the database schema up or down
     #[command(subcommand)]
     Migrate(schema::Migrate),
-    /// Look at users
+    /// Look at users, make them known, shut them out
     #[command(subcommand)]
     User(user::User),
     /// Look at groups, and change those that are made by hand
     #[command(subcommand)]
     Group(group::Group),
+    /// Make, list and revoke tokens
+    #[command(subcommand)]
+    Token(token::Token),
+    /// What an operator does when nobody else can
+    #[command(subcommand)]
+    BreakGlass(break_glass::BreakGlass),
     /// Look at plans that are held, and approve or reject them
     #[command(subcommand)]
     Plan(plan::Plan),
@@ -176,6 +184,8 @@ async fn run(cli: Cli) -> Result<Exit, CliError> {
                 Command::Migrate(migrate) => schema::run(migrate, &config, &clock).await,
                 Command::User(user) => user::run(user, &config, &clock).await,
                 Command::Group(group) => group::run(group, &config, &clock).await,
+                Command::Token(token) => token::run(token, &config, &clock).await,
+                Command::BreakGlass(command) => break_glass::run(command, &config, &clock).await,
                 Command::Plan(plan) => plan::run(plan, &config, &clock).await,
                 Command::Audit(options) => audit::run(options, &config, &clock).await,
                 Command::History(options) => history::run(options, &config, &clock).await,
@@ -205,6 +215,8 @@ async fn open(config: &Config, clock: &Clock, access: Access) -> Result<Store, C
 /// The operator's hand, on the database itself.
 async fn admin(config: &Config, clock: &Clock) -> Result<Admin, CliError> {
     let store = open(config, clock, Access::ReadWrite).await?;
+    // The schema may be there before any daemon was.
+    store.seed_system_groups().await?;
     let features = Arc::new(config.features.clone());
     Ok(Admin { store, features, actor: "operator".to_owned(), correlation_id: None })
 }

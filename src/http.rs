@@ -33,7 +33,7 @@ use utoipa::{Modify, OpenApi};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-pub use auth::Keys;
+pub use auth::{Failures, Keys, Proxy};
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use decoders::DECODERS;
 pub use history::audit::{csv as audit_csv, lines as audit_lines};
@@ -41,11 +41,13 @@ pub use history::{DiffView, EntryView, EventView, HistoryView, MembershipsView, 
 pub use problem::Problem;
 pub use server::serve;
 
+use crate::access_log::AccessLog;
 use crate::config::{FeaturesConfig, HttpConfig};
 use crate::hints::Hints;
 use crate::history::{Follower, History};
 use crate::login::Logins;
 use crate::metrics::Metrics;
+use crate::oidc::Verifier;
 use crate::report::Reports;
 use crate::source::Registry;
 use crate::store::Store;
@@ -59,6 +61,15 @@ pub struct Service {
     pub metrics: Arc<Metrics>,
     pub reports: Arc<Reports>,
     pub keys: Arc<Keys>,
+    /// What is believed of a proxy in front.
+    pub proxy: Arc<Proxy>,
+    /// Whoever checks the tokens of the organisation's identity provider.
+    pub oidc: Option<Arc<Verifier>>,
+    pub access_log: AccessLog,
+    /// Wrong credentials, by address.
+    pub failures: Arc<Failures>,
+    /// Refusals that are recorded though nobody need fear them, by address.
+    pub refusals: Arc<Failures>,
     /// What administrators may do by hand.
     pub features: Arc<FeaturesConfig>,
     /// One for each source of kind deploycenter.
@@ -76,8 +87,8 @@ pub struct Service {
     info(title = "entitled", description = "Who belongs to what, and why"),
     modifiers(&Bearer),
     tags((name = "hooks", description = "What applications call"), (name = "resources", description = "What access is granted on"),
-        (name = "administration", description = "What people decide by hand"), (name = "history", description = "What was, what changed, and why"),
-        (name = "health", description = "How entitled is"))
+        (name = "administration", description = "What people decide by hand"), (name = "me", description = "What is a person's own"),
+        (name = "history", description = "What was, what changed, and why"), (name = "health", description = "How entitled is"))
 )]
 struct Document;
 
@@ -102,6 +113,15 @@ fn documented() -> OpenApiRouter<Service> {
         .routes(routes!(admin::groups::show, admin::groups::change, admin::groups::delete))
         .routes(routes!(admin::members::list, admin::members::add))
         .routes(routes!(admin::members::remove))
+        .routes(routes!(admin::users::list, admin::users::create))
+        .routes(routes!(admin::users::change))
+        .routes(routes!(admin::tokens::list, admin::tokens::create))
+        .routes(routes!(admin::tokens::revoke))
+        .routes(routes!(admin::accesses::of_token))
+        .routes(routes!(admin::accesses::refusals))
+        .routes(routes!(admin::tokens::own, admin::tokens::create_own))
+        .routes(routes!(admin::tokens::revoke_own))
+        .routes(routes!(admin::accesses::of_own))
         .routes(routes!(admin::plans::list))
         .routes(routes!(admin::plans::show))
         .routes(routes!(admin::plans::approve))
@@ -131,10 +151,8 @@ pub fn router(service: Service, settings: &HttpConfig) -> Router {
     routes
         .route("/api/openapi.json", axum::routing::get(move || async move { axum::Json(document.as_ref().clone()) }))
         .fallback(async || Problem::new(StatusCode::NOT_FOUND, "there is nothing at this path"))
-        .method_not_allowed_fallback(async || {
-            Problem::new(StatusCode::METHOD_NOT_ALLOWED, "this path does not take that method")
-        })
         .layer(DefaultBodyLimit::max(settings.body_bytes_max))
+        .layer(middleware::from_fn_with_state(service.clone(), auth::guard))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(middleware::from_fn_with_state(service.clone(), observe::request))
         .with_state(service)

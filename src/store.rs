@@ -5,6 +5,7 @@
 //! Invariants: events and the rows that follow from them commit together; the log's head is the lock under which all
 //! writers stand, on both databases; no network call happens while it is held.
 
+mod accesses;
 mod accounts;
 mod connect;
 mod entitlements;
@@ -25,6 +26,7 @@ mod runs;
 mod schema;
 mod sources;
 mod sql;
+mod tokens;
 mod unit;
 mod users;
 mod why;
@@ -33,6 +35,7 @@ use std::sync::Arc;
 
 use sea_orm::{ConnectionTrait, DatabaseConnection, StreamTrait};
 
+pub use accesses::{AccessRecord, Accesses};
 pub use accounts::Standing;
 pub use connect::{Access, Database};
 pub use error::StoreError;
@@ -49,6 +52,7 @@ pub use readonly::{HIDDEN, READABLE, ReadonlyRole, RoleName};
 pub use resources::Resource;
 pub use runs::{Breadth, RunRecord, SourceRuns};
 pub use schema::{SchemaState, Step, expected_schema};
+pub use tokens::{PersonStanding, PresentedToken, TokenRecord};
 pub use unit::Unit;
 pub use users::UserRecord;
 pub use why::{Interval, PastGroup};
@@ -64,6 +68,8 @@ pub struct Store {
     clock: Clock,
     /// On SQLite one writer at a time: waiting here is fair and costs nothing, waiting in the database is neither.
     writer: Arc<tokio::sync::Mutex<()>>,
+    /// Whether new users enter `Everyone` by `system_seed`.
+    everyone_seeded: bool,
 }
 
 /// Something to read through: the store's connections, or an open transaction.
@@ -81,6 +87,12 @@ impl Store {
     #[must_use]
     pub fn reader(&self) -> &DatabaseConnection {
         &self.db
+    }
+
+    /// The same store, seeding `Everyone` or leaving it to the sources that are mapped to it.
+    #[must_use]
+    pub fn with_everyone_seeded(self, everyone_seeded: bool) -> Self {
+        Self { everyone_seeded, ..self }
     }
 
     /// The clock that stamps what is written.

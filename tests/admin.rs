@@ -2,6 +2,8 @@
 
 mod support;
 
+#[path = "admin/accesses.rs"]
+mod accesses;
 #[path = "admin/audit.rs"]
 mod audit;
 #[path = "admin/features.rs"]
@@ -14,11 +16,17 @@ mod groups;
 mod hand;
 #[path = "admin/history.rs"]
 mod history;
+#[path = "admin/identity.rs"]
+mod identity;
 #[path = "admin/members.rs"]
 mod members;
 #[path = "admin/past.rs"]
 mod past;
 #[path = "admin/plans.rs"]
 mod plans;
+#[path = "admin/tokens.rs"]
+mod tokens;
+#[path = "admin/users.rs"]
+mod users;
 #[path = "admin/why.rs"]
 mod why;

@@ -47,6 +47,10 @@ id!(
     RunId
 );
 id!(
+    /// A token's id: no secret, and its only name in logs and events.
+    TokenId
+);
+id!(
     /// An event's id, by which consumers recognise a repeated delivery.
     EventId
 );

@@ -24,11 +24,12 @@ pub mod people;
 pub mod plan;
 pub mod projection;
 pub mod resource;
+pub mod token;
 pub mod why;
 
 pub use entitlement::{EntitlementKey, EntitlementValue};
 pub use identity::{
-    EmailAddress, EmailKey, EventId, Facet, GroupId, GroupName, Position, RunId, SourceName, Subject, UserId,
+    EmailAddress, EmailKey, EventId, Facet, GroupId, GroupName, Position, RunId, SourceName, Subject, TokenId, UserId,
 };
 pub use instant::Instant;
 pub use mapping::MapRule;

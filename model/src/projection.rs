@@ -3,9 +3,9 @@
 use crate::entitlement::EntitlementValue;
 use crate::event::{
     Event, GroupCreated, PlanApplied, PlanApprovalVoided, PlanApproved, PlanRejected, Recorded, RemovalCancelled,
-    RemovalScheduled, ResourceAttributesChanged, ResourceProvisioned,
+    RemovalScheduled, ResourceAttributesChanged, ResourceProvisioned, TokenCreated,
 };
-use crate::identity::{GroupId, Position, SourceName, UserId};
+use crate::identity::{GroupId, Position, SourceName, TokenId, UserId};
 use crate::instant::Instant;
 use crate::resource::Attributes;
 
@@ -15,7 +15,7 @@ pub enum RowChange<'e> {
     InsertUsers {
         users: &'e [UserId],
     },
-    /// The user can't use anything any more, whatever a source says.
+    /// The user can't use anything any more, whatever a source says, until they are restored.
     Deactivate {
         user: UserId,
     },
@@ -27,6 +27,9 @@ pub enum RowChange<'e> {
     DeleteSuspension {
         user: UserId,
         source: &'e SourceName,
+    },
+    Restore {
+        user: UserId,
     },
     InsertGroup(&'e GroupCreated),
     RenameGroup {
@@ -88,6 +91,10 @@ pub enum RowChange<'e> {
         resource_id: &'e str,
         attributes: &'e Attributes,
     },
+    InsertToken(&'e TokenCreated),
+    RevokeToken {
+        token: TokenId,
+    },
 }
 
 /// When a row change takes effect.
@@ -110,6 +117,8 @@ pub fn row_changes(recorded: &Recorded) -> (Since, Vec<RowChange<'_>>) {
         Event::UserReactivated(event) => {
             vec![RowChange::DeleteSuspension { user: event.user, source: &event.source }]
         }
+        Event::UserDeactivated(event) => vec![RowChange::Deactivate { user: event.user }],
+        Event::UserRestored(event) => vec![RowChange::Restore { user: event.user }],
         Event::UserErased(event) => vec![RowChange::Deactivate { user: event.user }],
         Event::GroupCreated(event) => vec![RowChange::InsertGroup(event)],
         Event::GroupRenamed(event) => vec![RowChange::RenameGroup { group: event.group, name: &event.after }],
@@ -156,6 +165,10 @@ pub fn row_changes(recorded: &Recorded) -> (Since, Vec<RowChange<'_>>) {
             after: attributes,
             before: _,
         }) => vec![RowChange::PutResource { resource_type, resource_id, attributes }],
+        Event::TokenCreated(event) => vec![RowChange::InsertToken(event)],
+        Event::TokenRevoked(event) => vec![RowChange::RevokeToken { token: event.token }],
+        // The membership that was given is told by an event of its own.
+        Event::SeedFailed(_) | Event::BreakGlassGranted(_) => Vec::new(),
     };
     (since, changes)
 }

@@ -1,12 +1,14 @@
-//! `entitled user`: who is known, with what they have.
+//! `entitled user`: who is known, with what they have; made known and shut out by hand.
 
 use clap::Subcommand;
+use entitled_model::EmailAddress;
 use entitled_model::instant::written;
 use serde_json::{Value, json};
 
 use super::group::{due_at, with_due_at};
 use super::say::{say, table};
 use super::{CliError, Exit, Output, admin, open};
+use crate::admin::AdminError;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::store::{Access, MembershipRow, Store, UserRecord};
@@ -20,6 +22,23 @@ pub enum User {
         user: String,
         #[arg(long, value_enum, default_value_t = Output::Table)]
         output: Output,
+    },
+    /// Make a user known
+    Create {
+        /// Their address
+        email: String,
+    },
+    /// Shut a user out, whatever sources say
+    Deactivate {
+        /// An e-mail, a sub or a user id
+        #[arg(value_name = "U")]
+        user: String,
+    },
+    /// Let a deactivated user in again
+    Reactivate {
+        /// An e-mail, a sub or a user id
+        #[arg(value_name = "U")]
+        user: String,
     },
     /// Erase what is personal about a user; the id stays, deactivated, and the log stays whole
     Erase {
@@ -38,14 +57,27 @@ pub enum User {
 }
 
 pub async fn run(user: User, config: &Config, clock: &Clock) -> Result<Exit, CliError> {
-    if let User::Erase { user, reason } = user {
-        return erase(config, clock, &user, &reason).await;
-    }
-    let store = open(config, clock, Access::ReadOnly).await?;
     match user {
-        User::Erase { .. } => {}
-        User::Show { user, output } => show(&store, &named(&store, &user).await?, output).await?,
+        User::Show { user, output } => {
+            let store = open(config, clock, Access::ReadOnly).await?;
+            show(&store, &named(&store, &user).await?, output).await?;
+        }
+        User::Create { email } => {
+            let admin = admin(config, clock).await?;
+            let email = EmailAddress::parse(&email).map_err(AdminError::from)?;
+            say!("{}", admin.create_user(&email).await?.id);
+        }
+        User::Deactivate { user } => {
+            let admin = admin(config, clock).await?;
+            admin.deactivate_user(named(&admin.store, &user).await?.id).await?;
+        }
+        User::Reactivate { user } => {
+            let admin = admin(config, clock).await?;
+            admin.reactivate_user(named(&admin.store, &user).await?.id).await?;
+        }
+        User::Erase { user, reason } => drop(erase(config, clock, &user, &reason).await?),
         User::List { output } => {
+            let store = open(config, clock, Access::ReadOnly).await?;
             let users = store.users(store.reader(), false).await?;
             match output {
                 Output::Json => say!("{:#}", Value::from_iter(users.iter().map(summary))),

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use super::{all, check};
 
 /// Words that mean something to some decoder, so that chance finds the way in.
-const WORDS: [&str; 65] = [
+const WORDS: [&str; 70] = [
     "kind",
     "error",
     "errors",
@@ -69,6 +69,11 @@ const WORDS: [&str; 65] = [
     "attributes",
     "name",
     "description",
+    "owner",
+    "scopes",
+    "read",
+    "expires_in_days",
+    "status",
     "snapshot_version",
     "recorded_at",
     "people",

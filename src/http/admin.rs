@@ -1,13 +1,16 @@
 //! Administration over HTTP: groups, their members, resources made by hand. What is decided stands in `crate::admin`.
 
+pub(super) mod accesses;
 #[cfg(any(test, feature = "fuzzing"))]
 mod decoders;
 pub(super) mod groups;
 pub(super) mod members;
 pub(super) mod plans;
 pub(super) mod resources;
+pub(super) mod tokens;
+pub(super) mod users;
 
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
 use entitled_model::GroupId;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
@@ -15,31 +18,24 @@ use uuid::Uuid;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(super) use decoders::DECODERS;
 
+use super::auth::Principal;
 use super::observe::RequestId;
 use super::{Problem, Service};
 use crate::admin::{Admin, AdminError};
-use crate::config::Scope;
 use crate::json::Object;
 
 /// How many rows a page holds unless asked otherwise, and at most.
 const PAGE_ROWS: u64 = 100;
 pub(super) const PAGE_ROWS_MAX: u64 = 1_000;
 
-/// An administrator's hand for a caller with the scope `admin`.
-fn admin(service: &Service, headers: &HeaderMap, RequestId(id): RequestId) -> Result<Admin, Problem> {
-    let caller = service.keys.authenticate(headers)?;
-    caller.require(&[Scope::Admin])?;
-    Ok(Admin {
+/// The hand of a caller who was let in.
+fn admin(service: &Service, principal: &Principal, RequestId(id): RequestId) -> Admin {
+    Admin {
         store: service.store.clone(),
         features: std::sync::Arc::clone(&service.features),
-        actor: format!("key:{}", caller.name()),
+        actor: principal.actor(),
         correlation_id: Some(id),
-    })
-}
-
-/// A caller who may look.
-pub(super) fn reader(service: &Service, headers: &HeaderMap) -> Result<(), Problem> {
-    service.keys.authenticate(headers)?.require(&[Scope::Read, Scope::Admin])
+    }
 }
 
 fn refused(service: &Service, error: AdminError) -> Problem {
@@ -49,18 +45,25 @@ fn refused(service: &Service, error: AdminError) -> Problem {
         | AdminError::ReservedName
         | AdminError::Description
         | AdminError::Reason
+        | AdminError::Scopes(_)
+        | AdminError::TokenName
+        | AdminError::Lifetime
         | AdminError::Expiry
         | AdminError::ExpiresAt => StatusCode::BAD_REQUEST,
         AdminError::NoGroup
         | AdminError::NoUser
         | AdminError::NotByAdmin(_)
         | AdminError::NoPlan
+        | AdminError::NoToken
         | AdminError::NoOrphan => StatusCode::NOT_FOUND,
         AdminError::NameTaken
         | AdminError::SystemGroup(_)
         | AdminError::SourceManaged(_)
         | AdminError::HeldByOthers(_)
         | AdminError::AlreadyMember
+        | AdminError::NotActive(_)
+        | AdminError::TooManyTokens
+        | AdminError::AddressTaken
         | AdminError::Superseded(_)
         | AdminError::SourceConfigured(_)
         | AdminError::LastAdministrator => StatusCode::CONFLICT,
@@ -73,6 +76,11 @@ fn refused(service: &Service, error: AdminError) -> Problem {
         AdminError::NoUser => problem.field("user_id"),
         AdminError::Reason => problem.field("reason"),
         AdminError::Expiry => problem.field("expires_in"),
+        AdminError::Scopes(_) => problem.field("scopes"),
+        AdminError::TokenName => problem.field("name"),
+        AdminError::Lifetime => problem.field("expires_in_days"),
+        AdminError::AddressTaken => problem.field("email"),
+        AdminError::TooManyTokens => problem.code("too_many_tokens"),
         AdminError::ExpiresAt => problem.field("expires_at"),
         AdminError::SourceManaged(_) => problem.code("source_managed"),
         AdminError::FeatureOff(_) => problem.code("feature_off"),

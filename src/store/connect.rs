@@ -138,7 +138,7 @@ impl Store {
             // Statements and their parameters hold personal data.
             .sqlx_logging(false);
         let db = sea_orm::Database::connect(options).await.doing("opening the store")?;
-        Ok(Store { db, clock, writer: Arc::default() })
+        Ok(Store { db, clock, writer: Arc::default(), everyone_seeded: false })
     }
 }
 

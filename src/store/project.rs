@@ -3,6 +3,7 @@
 //! The same code writes the current tables in an append's transaction, and the replayed ones that `verify` compares with.
 
 mod columns;
+mod standing;
 mod write;
 
 use std::collections::{BTreeMap, HashSet};
@@ -100,17 +101,27 @@ impl Projector {
                     let row = |user: &UserId| json!([user, "person", "active", since.position, time(since.at)]);
                     self.pending.users.extend(users.iter().map(row));
                 }
-                RowChange::Deactivate { user } => {
-                    self.finish(conn).await?;
-                    let sql =
-                        format!("UPDATE {} SET status = 'deactivated' WHERE id = $1", self.tables.name("user_account"));
-                    self.one(conn, sql, [user.0.into()], "deactivating a user").await?;
-                }
                 RowChange::PutSuspension { user, source } => {
                     self.pending.suspensions.insert((user, source.clone()), Some(since));
                 }
                 RowChange::DeleteSuspension { user, source } => {
                     self.pending.suspensions.insert((user, source.clone()), None);
+                }
+                RowChange::Deactivate { user } => {
+                    self.finish(conn).await?;
+                    self.deactivate(conn, user).await?;
+                }
+                RowChange::Restore { user } => {
+                    self.finish(conn).await?;
+                    self.restore(conn, user).await?;
+                }
+                RowChange::InsertToken(created) => {
+                    self.finish(conn).await?;
+                    self.insert_token(conn, since, created).await?;
+                }
+                RowChange::RevokeToken { token } => {
+                    self.finish(conn).await?;
+                    self.revoke_token(conn, since, token).await?;
                 }
                 RowChange::RenameGroup { group, name } => {
                     if self.pending.renamed.iter().any(|(other, _)| *other == group) {

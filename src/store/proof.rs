@@ -13,8 +13,8 @@ use super::project::{Projector, Tables};
 use super::{Reader, Store};
 
 /// The tables that are nothing but projections, children before parents.
-const PROJECTIONS: [&str; 7] =
-    ["plan_approval", "entitlement", "membership", "resource", "user_group", "suspension", "user_account"];
+const PROJECTIONS: [&str; 8] =
+    ["plan_approval", "token", "entitlement", "membership", "resource", "user_group", "suspension", "user_account"];
 /// The most faults that are listed; one is enough to know.
 const FAULTS_MAX: usize = 100;
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use entitled_model::{EmailAddress, EmailKey, Subject, UserId};
 use futures_util::TryStreamExt;
-use sea_orm::QueryResult;
+use sea_orm::{ConnectionTrait, QueryResult};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -120,6 +120,18 @@ impl Store {
             users.push(record(&row)?);
         }
         Ok(users)
+    }
+
+    /// Up to `rows_max` users whose ids follow `after`, by id.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn users_after(&self, after: Option<UserId>, rows_max: u64) -> Result<Vec<UserRecord>, StoreError> {
+        let limit = i64::try_from(rows_max).unwrap_or(i64::MAX);
+        let values = [after.map_or(Uuid::nil(), |user| user.0).into(), limit.into()];
+        let sql = format!("{SELECT} WHERE u.id > $1 ORDER BY u.id LIMIT $2");
+        let rows = self.db.query_all_raw(self.db.dialect().statement(sql, values)).await.doing("listing users")?;
+        rows.iter().map(record).collect()
     }
 
     /// Some active users, those that came last first.

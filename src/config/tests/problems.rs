@@ -86,6 +86,25 @@ fn a_missing_file_that_was_asked_for_is_refused() {
 #[case("[database]\nconnect_timeout = '99999999999999999999d'", "database.connect_timeout: expected a duration")]
 #[case("[http]\nkeys = 3", "http.keys: expected a list of tables")]
 #[case("[http]\nkeys = [3]", "http.keys[0]: expected a table")]
+#[case("[identity.proxy]\naddresses = ['x']", "identity.proxy.addresses[0]: expected an address or a network")]
+#[case(
+    "[identity.proxy]\naddresses = ['10.0.0.0/33']",
+    "identity.proxy.addresses[0]: expected an address or a network"
+)]
+#[case("[identity.proxy]\nheader = 'x-email'", "identity.proxy.header: expected `addresses` too")]
+#[case("[identity.proxy]\naddresses = ['::1']\nheader = 'x email'", "identity.proxy.header: expected a header's name")]
+#[case("[identity.proxy]\naddresses = ['::1']\nheader = 'Authorization'", "identity.proxy.header: expected another")]
+#[case("[identity.oidc]\nissuer = 'https://id.example'", "identity.oidc.audience: missing: expected")]
+#[case("[identity.oidc]\naudience = 'entitled'", "identity.oidc.issuer: missing: expected")]
+#[case(
+    "[identity.oidc]\naudience = 'a'\nissuer = 'id.example'",
+    "identity.oidc.issuer: expected an http:// or https://"
+)]
+#[case(
+    "[identity.oidc]\naudience = 'a'\nissuer = 'https://id.example'\nleeway = '1h'",
+    "identity.oidc.leeway: expected a"
+)]
+#[case("[history]\naccesses_kept = '0s'", "history.accesses_kept: expected a duration from 1m to 3650d")]
 #[case("[hooks.login]\ndeadline = '0s'", "hooks.login.deadline: expected a duration from 10ms to 1m")]
 #[case("[scheduler]\ngrace = '11m'", "scheduler.grace: expected a duration from 10ms to 10m")]
 #[case("[log]\nformat = 'xml'", "log.format: expected \"text\" or \"json\"")]

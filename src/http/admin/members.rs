@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
 use axum::{Extension, Json};
 use entitled_model::instant::{read, written};
 use entitled_model::{GroupId, Instant, UserId};
@@ -13,8 +13,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use super::{admin, bad_limit, group_id, limit, object, reader, refused};
+use super::{admin, bad_limit, group_id, limit, object, refused};
 use crate::admin::AdminError;
+use crate::http::auth::Principal;
 use crate::http::observe::RequestId;
 use crate::http::problem::Refusals;
 use crate::http::{Problem, Service, whole_body};
@@ -79,10 +80,8 @@ pub(in crate::http) struct MembersQuery {
 pub(in crate::http) async fn list(
     State(service): State<Service>,
     Path(group): Path<String>,
-    headers: HeaderMap,
     query: Result<Query<MembersQuery>, QueryRejection>,
 ) -> Result<Json<MembersView>, Problem> {
-    reader(&service, &headers)?;
     let group = group_id(&group)?;
     let Query(MembersQuery { after, limit: asked }) = query.map_err(|_| bad_limit())?;
     let (after, limit) = (after.map(UserId), limit(asked)?);
@@ -139,11 +138,11 @@ fn by_user(rows: Vec<MembershipRow>) -> Vec<(UserId, Vec<SupportView>)> {
 pub(in crate::http) async fn add(
     State(service): State<Service>,
     Extension(id): Extension<RequestId>,
+    Extension(principal): Extension<Principal>,
     Path(group): Path<String>,
-    headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<(StatusCode, Json<MemberView>), Problem> {
-    let admin = admin(&service, &headers, id)?;
+    let admin = admin(&service, &principal, id);
     let group = group_id(&group)?;
     let NewMemberBody { user_id, expires_at } = object(&whole_body(body)?, "user_id and expires_at")?;
     let user = UserId(Uuid::parse_str(&user_id).map_err(|_| refused(&service, AdminError::NoUser))?);
@@ -184,10 +183,10 @@ async fn member(service: &Service, group: GroupId, user: UserId) -> Result<Membe
 pub(in crate::http) async fn remove(
     State(service): State<Service>,
     Extension(id): Extension<RequestId>,
+    Extension(principal): Extension<Principal>,
     Path((group, user)): Path<(String, String)>,
-    headers: HeaderMap,
 ) -> Result<StatusCode, Problem> {
-    let admin = admin(&service, &headers, id)?;
+    let admin = admin(&service, &principal, id);
     let group = group_id(&group)?;
     let user = UserId(Uuid::parse_str(&user).map_err(|_| refused(&service, AdminError::NoUser))?);
     let removed = admin.remove_member(group, user).await;

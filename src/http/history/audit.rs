@@ -3,14 +3,14 @@
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use entitled_model::{Position, moment};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::view::EventView;
-use super::{bad, moment as moment_of, parameters, reader, refused, rows};
+use super::{bad, moment as moment_of, parameters, refused, rows};
 use crate::history::Audit;
 use crate::http::problem::Refusals;
 use crate::http::{Problem, Service};
@@ -62,10 +62,8 @@ enum Form {
 )]
 pub(in crate::http) async fn audit(
     State(service): State<Service>,
-    headers: HeaderMap,
     query: Result<Query<AuditQuery>, QueryRejection>,
 ) -> Result<Response, Problem> {
-    reader(&service, &headers)?;
     let query = parameters(query)?;
     let form = match query.format.as_deref() {
         None | Some("json") => Form::Json,

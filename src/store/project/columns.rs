@@ -72,3 +72,12 @@ pub(super) const APPROVAL: [(&str, Field); 6] = [
 pub(super) const REPLACE_APPROVAL: &str = "ON CONFLICT (source) DO UPDATE SET hash = excluded.hash,
     reason = excluded.reason, expires_at = excluded.expires_at, since_position = excluded.since_position,
     since_at = excluded.since_at";
+
+pub(super) const TOKEN: [(&str, Field); 6] = [
+    ("id", Field::Uuid),
+    ("owner_id", Field::Uuid),
+    ("scopes", Field::Text),
+    ("created_position", Field::Int),
+    ("created_at", Field::Time),
+    ("expires_at", Field::Time),
+];
