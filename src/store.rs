@@ -5,10 +5,13 @@
 //! Invariants: events and the rows that follow from them commit together; the log's head is the lock under which all
 //! writers stand, on both databases; no network call happens while it is held.
 
+mod access;
 mod accounts;
+mod check;
 mod connect;
 mod entitlements;
 mod error;
+mod grants;
 mod groups;
 mod leases;
 mod log;
@@ -26,12 +29,16 @@ mod unit;
 mod users;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use sea_orm::{ConnectionTrait, DatabaseConnection, StreamTrait};
 
+pub use access::{AccessRow, OverviewRow, Seen};
 pub use accounts::Standing;
+pub use check::{Answers, check_sql};
 pub use connect::{Access, Database};
 pub use error::StoreError;
+pub use grants::{GrantFilter, GrantRecord};
 pub use groups::{GroupRecord, GroupRow};
 pub use leases::Lease;
 pub use log::StoredEvent;
@@ -57,6 +64,7 @@ pub struct Store {
     clock: Clock,
     /// On SQLite one writer at a time: waiting here is fair and costs nothing, waiting in the database is neither.
     writer: Arc<tokio::sync::Mutex<()>>,
+    statements: Arc<AtomicU64>,
 }
 
 /// Something to read through: the store's connections, or an open transaction.
@@ -80,6 +88,12 @@ impl Store {
     #[must_use]
     pub fn clock(&self) -> &Clock {
         &self.clock
+    }
+
+    /// How many statements this process has sent to the database so far.
+    #[must_use]
+    pub fn statements(&self) -> u64 {
+        self.statements.load(Ordering::Relaxed)
     }
 
     /// Which database this is.

@@ -12,6 +12,7 @@ mod m20261122_000003_runs;
 mod m20261122_000004_resources;
 mod m20261124_000005_directory;
 mod m20261124_000006_plans;
+mod m20261125_000008_grants;
 
 /// All steps, oldest first.
 pub struct Migrator;
@@ -26,6 +27,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000004_resources::Migration),
             Box::new(m20261124_000005_directory::Migration),
             Box::new(m20261124_000006_plans::Migration),
+            Box::new(m20261125_000008_grants::Migration),
         ]
     }
 }

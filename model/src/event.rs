@@ -1,6 +1,7 @@
 //! Events: what happened, immutable and chained. Payloads hold ids and small scalars, never an address or a secret.
 
 mod entitlement;
+mod grant;
 mod group;
 mod membership;
 mod plan;
@@ -12,6 +13,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 pub use entitlement::{EntitlementChange, EntitlementChanged};
+pub use grant::{GrantCreated, GrantDeleted, Granted};
 pub use group::{GroupCreated, GroupDeleted, GroupDescriptionChanged, GroupRenamed};
 pub use membership::{MembershipChanged, RemovalBlocked};
 pub use plan::{PlanApplied, PlanApprovalVoided, PlanApproved, PlanRejected, VoidReason};
@@ -106,6 +108,8 @@ events! {
     GroupRenamed(GroupRenamed) = "group.renamed",
     GroupDescriptionChanged(GroupDescriptionChanged) = "group.description_changed",
     GroupDeleted(GroupDeleted) = "group.deleted",
+    GrantCreated(GrantCreated) = "grant.created",
+    GrantDeleted(GrantDeleted) = "grant.deleted",
     MembershipChanged(MembershipChanged) = "membership.changed",
     MembershipRemovalBlocked(RemovalBlocked) = "membership.removal_blocked",
     EntitlementChanged(EntitlementChanged) = "entitlement.changed",

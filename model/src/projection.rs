@@ -2,7 +2,7 @@
 
 use crate::entitlement::EntitlementValue;
 use crate::event::{
-    Event, GroupCreated, PlanApplied, PlanApprovalVoided, PlanApproved, PlanRejected, Recorded,
+    Event, GrantCreated, Granted, GroupCreated, PlanApplied, PlanApprovalVoided, PlanApproved, PlanRejected, Recorded,
     ResourceAttributesChanged, ResourceProvisioned,
 };
 use crate::identity::{GroupId, Position, SourceName, UserId};
@@ -37,6 +37,8 @@ pub enum RowChange<'e> {
     EndGroup {
         group: GroupId,
     },
+    InsertGrant(&'e GrantCreated),
+    DeleteGrants(&'e [Granted]),
     OpenMemberships {
         group: GroupId,
         source: &'e SourceName,
@@ -104,6 +106,8 @@ pub fn row_changes(recorded: &Recorded) -> (Since, Vec<RowChange<'_>>) {
             vec![RowChange::DescribeGroup { group: event.group, description: event.after.as_deref() }]
         }
         Event::GroupDeleted(event) => vec![RowChange::EndGroup { group: event.group }],
+        Event::GrantCreated(event) => vec![RowChange::InsertGrant(event)],
+        Event::GrantDeleted(event) => vec![RowChange::DeleteGrants(&event.before)],
         Event::MembershipChanged(event) => {
             let (group, source) = (event.group, &event.source);
             let close = RowChange::CloseMemberships { group, source, users: &event.removed };
