@@ -6,6 +6,7 @@ mod demo;
 mod doctor;
 mod document;
 mod failure;
+mod grant;
 mod group;
 mod health;
 mod plan;
@@ -85,6 +86,9 @@ enum Command {
     /// Look at groups, and change those that are made by hand
     #[command(subcommand)]
     Group(group::Group),
+    /// Give groups permissions on resources, and take them back
+    #[command(subcommand)]
+    Grant(grant::Grant),
     /// Look at plans that are held, and approve or reject them
     #[command(subcommand)]
     Plan(plan::Plan),
@@ -151,6 +155,7 @@ async fn run(cli: Cli) -> Result<Exit, CliError> {
                 Command::Migrate(migrate) => schema::run(migrate, &config, &clock).await,
                 Command::User(user) => user::run(user, &config, &clock).await,
                 Command::Group(group) => group::run(group, &config, &clock).await,
+                Command::Grant(grant) => grant::run(grant, &config, &clock).await,
                 Command::Plan(plan) => plan::run(plan, &config, &clock).await,
                 Command::Verify => proof::verify(&config, &clock).await,
                 Command::Rebuild => proof::rebuild(&config, &clock).await,

@@ -141,6 +141,7 @@ impl Daemon {
             reports: Arc::clone(&runner.reports),
             keys: Arc::new(Keys::new(&config.http.keys)),
             features: Arc::new(config.features.clone()),
+            public_url: config.http.public_url.as_ref().map(|url| url.as_str().trim_end_matches('/').to_owned()),
             request_timeout: config.http.request_timeout,
         };
         let address = config.http.listen;

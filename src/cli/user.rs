@@ -1,19 +1,32 @@
 //! `entitled user`: who is known, with what they have.
 
 use clap::Subcommand;
+use entitled_model::access::ResourceRef;
 use entitled_model::instant::written;
+use entitled_model::{Position, SourceName};
 use serde_json::{Value, json};
 
 use super::say::{say, table};
 use super::{CliError, Exit, Output, open};
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::store::{Access, Store, UserRecord};
+use crate::store::{Access, AccessRow, Seen, Store, UserRecord};
+
+/// How many resources are read at a time.
+const PAGE_RESOURCES: u64 = 1_000;
 
 #[derive(Subcommand)]
 pub enum User {
     /// One user with memberships and entitlements
     Show {
+        /// An e-mail, a sub or a user id
+        #[arg(value_name = "U")]
+        user: String,
+        #[arg(long, value_enum, default_value_t = Output::Table)]
+        output: Output,
+    },
+    /// All that a user has, by resource: each permission with the groups and sources that give it
+    Access {
         /// An e-mail, a sub or a user id
         #[arg(value_name = "U")]
         user: String,
@@ -30,12 +43,8 @@ pub enum User {
 pub async fn run(user: User, config: &Config, clock: &Clock) -> Result<Exit, CliError> {
     let store = open(config, clock, Access::ReadOnly).await?;
     match user {
-        User::Show { user, output } => {
-            let found = store.user_by_any_name(store.reader(), &user).await?;
-            let found = found
-                .ok_or_else(|| CliError::usage("there is no such user", "entitled user list shows who is known"))?;
-            show(&store, &found, output).await?;
-        }
+        User::Show { user, output } => show(&store, &found(&store, &user).await?, output).await?,
+        User::Access { user, output } => access(&store, &found(&store, &user).await?, output).await?,
         User::List { output } => {
             let users = store.users(store.reader(), false).await?;
             match output {
@@ -48,6 +57,11 @@ pub async fn run(user: User, config: &Config, clock: &Clock) -> Result<Exit, Cli
         }
     }
     Ok(Exit::Done)
+}
+
+pub(super) async fn found(store: &Store, name: &str) -> Result<UserRecord, CliError> {
+    let found = store.user_by_any_name(store.reader(), name).await?;
+    found.ok_or_else(|| CliError::usage("there is no such user", "entitled user list shows who is known"))
 }
 
 fn email(user: &UserRecord) -> String {
@@ -87,6 +101,43 @@ async fn show(store: &Store, user: &UserRecord, output: Output) -> Result<(), Cl
             say!("{}", table(["group", "source", "added at"], rows));
             let rows = stated.map(|(source, key, value, _)| [key.clone(), source.to_string(), value.text().to_owned()]);
             say!("{}", table(["entitlement", "source", "value"], rows));
+        }
+    }
+    Ok(())
+}
+
+async fn access(store: &Store, user: &UserRecord, output: Output) -> Result<(), CliError> {
+    let (mut found, mut after, mut position) = (Vec::new(), ResourceRef::before_all(), Position(0));
+    // A page follows where the one before ended, so that the whole is listed.
+    while let Some(Seen { position: at, found: (_, page) }) =
+        store.access_of_user(store.reader(), user.id, None, &after, PAGE_RESOURCES).await?
+    {
+        position = at;
+        let Some(last) = page.last() else { break };
+        after = last.resource.clone();
+        found.extend(page);
+    }
+    match output {
+        Output::Json => {
+            let row = |row: &AccessRow| {
+                let AccessRow { resource, permission, path } = row;
+                json!({"resource_type": resource.resource_type, "resource_id": resource.resource_id,
+                    "permission": permission, "group": path.name, "group_id": path.group,
+                    "by": path.by(), "grant_id": path.grant, "sources": path.sources})
+            };
+            let access: Value = found.iter().map(row).collect();
+            say!("{:#}", json!({"user_id": user.id, "status": user.status, "position": position, "access": access}));
+        }
+        Output::Table => {
+            say!("{}  {}  {}", user.id, email(user), user.status);
+            let rows = found.into_iter().map(|AccessRow { resource, permission, path }| {
+                let by = path.by().to_owned();
+                let sources: Vec<&str> = path.sources.iter().map(SourceName::as_str).collect();
+                let sources = sources.join(", ");
+                let resource = format!("{}:{}", resource.resource_type, resource.resource_id);
+                [resource, permission, path.name, by, sources]
+            });
+            say!("{}", table(["resource", "permission", "group", "by", "sources"], rows));
         }
     }
     Ok(())

@@ -1,14 +1,16 @@
-//! Administration over HTTP: groups, their members, resources made by hand. What is decided stands in `crate::admin`.
+//! Administration over HTTP: groups, their members and grants, resources made by hand, who has access. What is decided stands in `crate::admin`.
 
+pub(super) mod access;
 #[cfg(any(test, feature = "fuzzing"))]
 mod decoders;
+pub(super) mod grants;
 pub(super) mod groups;
 pub(super) mod members;
 pub(super) mod plans;
 pub(super) mod resources;
 
 use axum::http::{HeaderMap, StatusCode};
-use entitled_model::GroupId;
+use entitled_model::{GroupId, UserId};
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
@@ -24,6 +26,8 @@ use crate::json::Object;
 /// How many rows a page holds unless asked otherwise, and at most.
 const PAGE_ROWS: u64 = 100;
 const PAGE_ROWS_MAX: u64 = 1_000;
+/// The longest text of a parameter, in bytes.
+const TEXT_BYTES_MAX: usize = 1_024;
 
 /// An administrator's hand for a caller with the scope `admin`.
 fn admin(service: &Service, headers: &HeaderMap, RequestId(id): RequestId) -> Result<Admin, Problem> {
@@ -48,16 +52,22 @@ fn refused(service: &Service, error: AdminError) -> Problem {
         AdminError::Name(_)
         | AdminError::ReservedName
         | AdminError::Description
+        | AdminError::Permission(_)
+        | AdminError::ResourceId(_)
+        | AdminError::NoResourceType
         | AdminError::Reason
         | AdminError::Expiry => StatusCode::BAD_REQUEST,
-        AdminError::NoGroup | AdminError::NoUser | AdminError::NotByAdmin(_) | AdminError::NoPlan => {
-            StatusCode::NOT_FOUND
-        }
+        AdminError::NoGroup
+        | AdminError::NoUser
+        | AdminError::NoGrant
+        | AdminError::NotByAdmin(_)
+        | AdminError::NoPlan => StatusCode::NOT_FOUND,
         AdminError::NameTaken
         | AdminError::SystemGroup(_)
         | AdminError::SourceManaged(_)
         | AdminError::HeldByOthers(_)
         | AdminError::AlreadyMember
+        | AdminError::AlreadyGranted
         | AdminError::Superseded(_)
         | AdminError::LastAdministrator => StatusCode::CONFLICT,
         AdminError::FeatureOff(_) => StatusCode::FORBIDDEN,
@@ -66,6 +76,9 @@ fn refused(service: &Service, error: AdminError) -> Problem {
     match error {
         AdminError::Name(_) | AdminError::ReservedName | AdminError::NameTaken => problem.field("name"),
         AdminError::Description => problem.field("description"),
+        AdminError::Permission(_) => problem.field("permission"),
+        AdminError::ResourceId(_) => problem.field("resource_id"),
+        AdminError::NoResourceType => problem.field("resource_type"),
         AdminError::NoUser => problem.field("user_id"),
         AdminError::Reason => problem.field("reason"),
         AdminError::Expiry => problem.field("expires_in"),
@@ -77,12 +90,26 @@ fn refused(service: &Service, error: AdminError) -> Problem {
 }
 
 /// A JSON object of exactly these fields.
-fn object<T: DeserializeOwned>(body: &[u8], form: &str) -> Result<T, Problem> {
+pub(super) fn object<T: DeserializeOwned>(body: &[u8], form: &str) -> Result<T, Problem> {
     serde_json::from_slice(body).map(|Object(value)| value).map_err(|error| {
         // serde's text quotes what was given, which may be an address.
         let place = format!("line {} column {}", error.line(), error.column());
         Problem::new(StatusCode::BAD_REQUEST, format!("the body is not a JSON object of {form} ({place})"))
     })
+}
+
+fn user_id(text: &str) -> Result<UserId, Problem> {
+    let id = Uuid::parse_str(text).map_err(|_| Problem::new(StatusCode::NOT_FOUND, "there is no such user"))?;
+    Ok(UserId(id))
+}
+
+/// A text to compare with what is stored.
+fn plain(field: &'static str, text: String) -> Result<String, Problem> {
+    if text.contains('\0') || text.len() > TEXT_BYTES_MAX {
+        let detail = format!("{field} must be free of NUL characters and at most {TEXT_BYTES_MAX} bytes long");
+        return Err(Problem::new(StatusCode::BAD_REQUEST, detail).field(field));
+    }
+    Ok(text)
 }
 
 fn group_id(text: &str) -> Result<GroupId, Problem> {

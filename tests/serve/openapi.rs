@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::on_both_stores;
 
 /// Every route of this version, and the statuses that it can answer with.
-const ROUTES: [(&str, &str, &[&str]); 22] = [
+const ROUTES: [(&str, &str, &[&str]); 37] = [
     ("/hooks/login", "post", &["200", "400", "401", "403", "404", "413", "422", "500", "503"]),
     ("/hooks/deploycenter", "post", &["202", "400", "401", "403", "404", "413", "500", "503"]),
     ("/api/v1/provisioning/{resource_type}", "post", &["200", "400", "401", "403", "404", "413", "500", "503"]),
@@ -26,6 +26,21 @@ const ROUTES: [(&str, &str, &[&str]); 22] = [
     ("/api/v1/admin/groups/{id}/members", "get", &["200", "400", "401", "403", "404", "500", "503"]),
     ("/api/v1/admin/groups/{id}/members", "post", &["201", "400", "401", "403", "404", "409", "413", "500", "503"]),
     ("/api/v1/admin/groups/{id}/members/{user_id}", "delete", &["204", "401", "403", "404", "409", "500", "503"]),
+    ("/api/v1/admin/grants", "get", &["200", "400", "401", "403", "500", "503"]),
+    ("/api/v1/admin/grants", "post", &["201", "400", "401", "403", "404", "409", "413", "500", "503"]),
+    ("/api/v1/admin/grants/{id}", "get", &["200", "401", "403", "404", "500", "503"]),
+    ("/api/v1/admin/grants/{id}", "delete", &["204", "401", "403", "404", "500", "503"]),
+    ("/api/v1/admin/resource-types", "get", &["200", "401", "403", "500", "503"]),
+    ("/api/v1/admin/access-overview", "get", &["200", "400", "401", "403", "500", "503"]),
+    ("/api/v1/admin/users/{id}/effective-access", "get", &["200", "400", "401", "403", "404", "500", "503"]),
+    ("/api/v1/admin/users/{id}/memberships", "get", &["200", "400", "401", "403", "404", "500", "503"]),
+    ("/api/v1/check", "post", &["200", "400", "401", "403", "413", "500", "503"]),
+    ("/api/v1/check/batch", "post", &["200", "400", "401", "403", "413", "500", "503"]),
+    ("/access/v1/evaluation", "post", &["200", "400", "401", "403", "413", "500", "503"]),
+    ("/access/v1/evaluations", "post", &["200", "400", "401", "403", "413", "500", "503"]),
+    ("/access/v1/search/subject", "post", &["200", "400", "401", "403", "413", "500", "503"]),
+    ("/access/v1/search/resource", "post", &["200", "400", "401", "403", "413", "500", "503"]),
+    ("/.well-known/authzen-configuration", "get", &["200", "404"]),
     ("/api/v1/plans", "get", &["200", "401", "403", "500", "503"]),
     ("/api/v1/plans/{hash}", "get", &["200", "401", "403", "404", "500", "503"]),
     ("/api/v1/plans/{hash}/approve", "post", &["200", "400", "401", "403", "404", "409", "413", "500", "503"]),

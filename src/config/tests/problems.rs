@@ -42,7 +42,7 @@ fn ten_faults_are_ten_problems_in_one_error() {
         "5: database.max_conections: unknown key (did you mean `max_connections`?); allowed keys: auto_migrate, ",
         "8: http.listen: expected an address and port",
         "12: http.keys[0].secret: secrets only by environment or file: use { env = \"NAME\" } or { file = \"PATH\" }",
-        "13: http.keys[0].scopes[0]: expected one of the scopes hook:login, hook:deploycenter, provision:<resource_type>, read, admin",
+        "13: http.keys[0].scopes[0]: expected one of the scopes hook:login, hook:deploycenter, provision:<resource_type>, check, read, admin",
         "17: sources.deploycenter.base_url: expected an http:// or https:// address ending in `/`",
         "18: sources.deploycenter.service_id: expected an integer",
         "19: sources.deploycenter.token: the environment variable MISSING_TOKEN is not set",
