@@ -231,19 +231,44 @@ on_both_stores! {
     async fn a_directory_s_group_may_have_grants_which_its_source_never_takes(world: World) {
         // Rule 1, M3
         let mut world = world;
-        world.org().add_member(GOOGLE_GROUP, ANN).add_member("grp_acme_b@example.com", BOB);
+        let other = "grp_acme_b@example.com";
+        world.org().add_member(GOOGLE_GROUP, ANN).add_member(other, ANN).add_member("grp_acme_c@example.com", BOB);
         assert_eq!(world.sync(&["--source", "google_sync"]).await.code, 0);
         let daemon = serve(&mut world).await;
-        let granted = grant(&daemon, &path_of(&daemon, GOOGLE_GROUP).await, "admin", "a.fr").await;
+        let (path, other_path) = (path_of(&daemon, GOOGLE_GROUP).await, path_of(&daemon, other).await);
+        let granted = grant(&daemon, &path, "admin", "a.fr").await;
         assert_eq!(check(&daemon, ANN, "admin", "a.fr").await["paths"][0]["sources"], json!(["google_sync"]));
-        world.org().delete_group(GOOGLE_GROUP);
+        world.org().delete_group(GOOGLE_GROUP).delete_group(other);
         for _ in 0..3 {
             assert_eq!(world.sync(&["--source", "google_sync"]).await.code, 0);
         }
         assert_eq!(check(&daemon, ANN, "admin", "a.fr").await["allowed"], false, "nobody is in it any longer");
-        let (status, kept) = admin(&daemon, "GET", &format!("/admin/grants/{granted}"), Value::Null).await;
-        assert_eq!((status, &kept["group"]), (200, &json!(GOOGLE_GROUP)));
+        assert_eq!(admin(&daemon, "GET", &other_path, Value::Null).await.0, 404, "the source takes what is its own");
+        assert_eq!(admin(&daemon, "GET", &path, Value::Null).await.0, 200);
         assert_eq!(admin(&daemon, "DELETE", &format!("/admin/grants/{granted}"), Value::Null).await.0, 204);
+    }
+
+    async fn a_directory_s_group_that_a_held_plan_empties_keeps_its_grants_too(world: World) {
+        // Rule 1, rule 6
+        let mut world = world;
+        for number in 0..30 {
+            world.org().add_member(GOOGLE_GROUP, &format!("m{number:02}@example.org"));
+        }
+        world.org().add_member("grp_acme_c@example.com", BOB);
+        assert_eq!(world.sync(&["--source", "google_sync"]).await.code, 0);
+        let daemon = serve(&mut world).await;
+        let path = path_of(&daemon, GOOGLE_GROUP).await;
+        grant(&daemon, &path, "admin", "a.fr").await;
+        world.org().delete_group(GOOGLE_GROUP);
+        let held = world.sync(&["--source", "google_sync"]).await;
+        assert_eq!(held.code, 4, "{held:?}");
+        let hash = held.source("google_sync")["plan_hash"].as_str().expect("a hash").to_owned();
+        let applied = world.sync(&["--source", "google_sync", "--approve", &hash, "--reason", "the office closed"]).await;
+        assert_eq!(applied.code, 0, "{applied:?}");
+        assert_eq!(world.members(GOOGLE_GROUP, "google_sync").await, [""; 0]);
+        assert_eq!(admin(&daemon, "GET", &path, Value::Null).await.0, 200);
+        let (_, kept) = admin(&daemon, "GET", "/admin/grants", Value::Null).await;
+        assert_eq!(kept["grants"].as_array().map(Vec::len), Some(1), "{kept}");
     }
 
     async fn of_two_replicas_that_grant_the_same_one_passes(world: World) {
