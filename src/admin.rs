@@ -8,6 +8,7 @@
 
 mod expiry;
 mod first;
+mod grants;
 mod plans;
 mod sources;
 mod tokens;
@@ -43,6 +44,16 @@ pub enum AdminError {
     Store(#[from] StoreError),
     #[error(transparent)]
     Name(#[from] InvalidName),
+    #[error(transparent)]
+    Permission(InvalidName),
+    #[error(transparent)]
+    ResourceId(InvalidName),
+    #[error("there is no such resource type: resource-types lists them")]
+    NoResourceType,
+    #[error("there is no such grant")]
+    NoGrant,
+    #[error("the group has this permission on this resource already")]
+    AlreadyGranted,
     #[error("the description is longer than {DESCRIPTION_BYTES_MAX} bytes, or holds control characters")]
     Description,
     #[error("there is no such group")]
@@ -181,7 +192,7 @@ impl Admin {
         Ok(after)
     }
 
-    /// Deletes a group and its memberships.
+    /// Deletes a group, its memberships and its grants.
     ///
     /// # Errors
     /// When there is no such group, or a source or the system needs it.
@@ -190,6 +201,8 @@ impl Admin {
         let before = self.group(&unit, group).await?;
         own(&before)?;
         self.access(&before)?;
+        let grants = self.store.grants_of_group(unit.reader(), group).await?;
+        grants.iter().try_for_each(|granted| self.access_to(&granted.resource_type))?;
         let (admin, members) = (admin(), self.store.memberships_of_group(unit.reader(), group).await?);
         let others: BTreeSet<SourceName> =
             members.iter().map(|row| row.source.clone()).filter(|source| *source != admin).collect();
@@ -200,6 +213,7 @@ impl Admin {
         let ended = users.chunks(EVENT_PAIRS_MAX);
         let mut events: Vec<Event> =
             ended.map(|users| Event::memberships_changed(group, &admin, Vec::new(), users.to_vec())).collect();
+        events.extend(grants.chunks(EVENT_PAIRS_MAX).map(|grants| Event::grants_deleted(group, grants.to_vec())));
         events.push(Event::GroupDeleted(GroupDeleted { group }));
         self.record(&mut unit, events).await?;
         unit.commit().await?;
@@ -279,8 +293,12 @@ impl Admin {
 
     /// Whether access to what the group is about may be given and taken by hand.
     fn access(&self, group: &GroupRecord) -> Result<(), AdminError> {
-        let kind = group.resource_type.as_deref().and_then(ResourceType::of_path);
-        kind.map_or(Ok(()), |kind| self.feature(kind.access_feature))
+        group.resource_type.as_deref().map_or(Ok(()), |kind| self.access_to(kind))
+    }
+
+    /// Whether access to resources of a type may be given and taken by hand.
+    fn access_to(&self, resource_type: &str) -> Result<(), AdminError> {
+        ResourceType::of_key(resource_type).map_or(Ok(()), |kind| self.feature(kind.access_feature))
     }
 
     fn feature(&self, feature: &'static str) -> Result<(), AdminError> {

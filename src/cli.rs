@@ -9,6 +9,7 @@ mod doctor;
 mod document;
 mod events;
 mod failure;
+mod grant;
 mod group;
 mod health;
 mod history;
@@ -99,6 +100,9 @@ enum Command {
     /// What an operator does when nobody else can
     #[command(subcommand)]
     BreakGlass(break_glass::BreakGlass),
+    /// Give groups permissions on resources, and take them back
+    #[command(subcommand)]
+    Grant(grant::Grant),
     /// Look at plans that are held, and approve or reject them
     #[command(subcommand)]
     Plan(plan::Plan),
@@ -186,6 +190,7 @@ async fn run(cli: Cli) -> Result<Exit, CliError> {
                 Command::Group(group) => group::run(group, &config, &clock).await,
                 Command::Token(token) => token::run(token, &config, &clock).await,
                 Command::BreakGlass(command) => break_glass::run(command, &config, &clock).await,
+                Command::Grant(grant) => grant::run(grant, &config, &clock).await,
                 Command::Plan(plan) => plan::run(plan, &config, &clock).await,
                 Command::Audit(options) => audit::run(options, &config, &clock).await,
                 Command::History(options) => history::run(options, &config, &clock).await,

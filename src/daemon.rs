@@ -156,6 +156,7 @@ impl Daemon {
             failures: Arc::default(),
             refusals: Arc::default(),
             features: Arc::new(config.features.clone()),
+            public_url: config.http.public_url.as_ref().map(|url| url.as_str().trim_end_matches('/').to_owned()),
             request_timeout: config.http.request_timeout,
         };
         let address = config.http.listen;

@@ -6,6 +6,8 @@
 
 mod admin;
 mod auth;
+mod authzen;
+mod check;
 #[cfg(any(test, feature = "fuzzing"))]
 mod decoders;
 mod health;
@@ -79,6 +81,8 @@ pub struct Service {
     pub follower: Arc<Follower>,
     /// How long a hint waits.
     pub settle: Duration,
+    /// Where callers reach this interface, if that is known; without a slash at its end.
+    pub public_url: Option<String>,
     pub request_timeout: Duration,
 }
 
@@ -86,7 +90,7 @@ pub struct Service {
 #[openapi(
     info(title = "entitled", description = "Who belongs to what, and why"),
     modifiers(&Bearer),
-    tags((name = "hooks", description = "What applications call"), (name = "resources", description = "What access is granted on"),
+    tags((name = "hooks", description = "What applications call"), (name = "asking", description = "Who may do what"), (name = "resources", description = "What access is granted on"),
         (name = "administration", description = "What people decide by hand"), (name = "me", description = "What is a person's own"),
         (name = "history", description = "What was, what changed, and why"), (name = "health", description = "How entitled is"))
 )]
@@ -122,6 +126,19 @@ fn documented() -> OpenApiRouter<Service> {
         .routes(routes!(admin::tokens::own, admin::tokens::create_own))
         .routes(routes!(admin::tokens::revoke_own))
         .routes(routes!(admin::accesses::of_own))
+        .routes(routes!(admin::grants::list, admin::grants::create))
+        .routes(routes!(admin::grants::show, admin::grants::delete))
+        .routes(routes!(admin::grants::resource_types))
+        .routes(routes!(admin::access::overview))
+        .routes(routes!(admin::access::effective))
+        .routes(routes!(admin::access::memberships))
+        .routes(routes!(check::one))
+        .routes(routes!(check::many))
+        .routes(routes!(authzen::evaluate::one))
+        .routes(routes!(authzen::evaluate::many))
+        .routes(routes!(authzen::search::subjects))
+        .routes(routes!(authzen::search::resources))
+        .routes(routes!(authzen::metadata))
         .routes(routes!(admin::plans::list))
         .routes(routes!(admin::plans::show))
         .routes(routes!(admin::plans::approve))

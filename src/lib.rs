@@ -1,5 +1,6 @@
 //! entitled: one store of who belongs to what, and why. See `ARCHITECTURE.md` for the way through it.
 
+pub mod access;
 pub mod access_log;
 pub mod admin;
 pub mod cli;

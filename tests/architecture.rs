@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 const FILE_LINES_MAX: usize = 400;
 
 /// Each module under `src/` with the modules that it may import. A new module gets a line here.
-const MODULES: [(&str, &[&str]); 21] = [
+const MODULES: &[(&str, &[&str])] = &[
     ("clock", &[]),
     ("config", &[]),
     ("json", &[]),
@@ -22,6 +22,7 @@ const MODULES: [(&str, &[&str]); 21] = [
     ("scheduler", &["admin", "clock", "config", "report", "runner", "source", "store"]),
     ("hints", &["reconcile", "report", "runner", "source"]),
     ("provision", &["source", "store"]),
+    ("access", &["store"]),
     ("admin", &["config", "store"]),
     ("access_log", &["clock", "metrics", "report", "store"]),
     ("history", &["config", "store"]),
@@ -30,6 +31,7 @@ const MODULES: [(&str, &[&str]); 21] = [
         "http",
         &[
             "access_log",
+            "access",
             "admin",
             "config",
             "decoders",
@@ -110,7 +112,7 @@ const CRATES: [(&str, &[&str]); 17] = [
 
 #[test]
 fn modules_import_only_what_stands_below_them() {
-    let allowed = BTreeMap::from(MODULES);
+    let allowed = MODULES.iter().copied().collect::<BTreeMap<_, _>>();
     let faults = every_line("src", |module, file, code| {
         let Some(below) = allowed.get(module) else {
             return vec![format!("the module {module} is not in the table of layers")];

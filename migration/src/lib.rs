@@ -15,6 +15,7 @@ mod m20261124_000006_plans;
 mod m20261125_000007_removals;
 mod m20261125_000008_history;
 mod m20261125_000009_tokens;
+mod m20261125_000010_grants;
 
 /// All steps, oldest first.
 pub struct Migrator;
@@ -32,6 +33,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261125_000007_removals::Migration),
             Box::new(m20261125_000008_history::Migration),
             Box::new(m20261125_000009_tokens::Migration),
+            Box::new(m20261125_000010_grants::Migration),
         ]
     }
 }

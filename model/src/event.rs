@@ -2,6 +2,7 @@
 
 mod administrator;
 mod entitlement;
+mod grant;
 mod group;
 mod membership;
 mod plan;
@@ -16,6 +17,7 @@ use serde::de::DeserializeOwned;
 
 pub use administrator::{BreakGlassGranted, SeedFailed, SeedFailure};
 pub use entitlement::{EntitlementChange, EntitlementChanged};
+pub use grant::{GrantCreated, GrantDeleted, Granted};
 pub use group::{GroupCreated, GroupDeleted, GroupDescriptionChanged, GroupRenamed};
 pub use membership::{MembershipChanged, RemovalBlocked, RemovalCancelled, RemovalScheduled};
 pub use plan::{PlanApplied, PlanApprovalVoided, PlanApproved, PlanRejected, VoidReason};
@@ -117,6 +119,8 @@ events! {
     GroupRenamed(GroupRenamed) = "group.renamed",
     GroupDescriptionChanged(GroupDescriptionChanged) = "group.description_changed",
     GroupDeleted(GroupDeleted) = "group.deleted",
+    GrantCreated(GrantCreated) = "grant.created",
+    GrantDeleted(GrantDeleted) = "grant.deleted",
     MembershipChanged(MembershipChanged) = "membership.changed",
     MembershipRemovalBlocked(RemovalBlocked) = "membership.removal_blocked",
     MembershipRemovalScheduled(RemovalScheduled) = "membership.removal_scheduled",

@@ -2,8 +2,8 @@
 
 use crate::entitlement::EntitlementValue;
 use crate::event::{
-    Event, GroupCreated, PlanApplied, PlanApprovalVoided, PlanApproved, PlanRejected, Recorded, RemovalCancelled,
-    RemovalScheduled, ResourceAttributesChanged, ResourceProvisioned, TokenCreated,
+    Event, GrantCreated, Granted, GroupCreated, PlanApplied, PlanApprovalVoided, PlanApproved, PlanRejected, Recorded,
+    RemovalCancelled, RemovalScheduled, ResourceAttributesChanged, ResourceProvisioned, TokenCreated,
 };
 use crate::identity::{GroupId, Position, SourceName, TokenId, UserId};
 use crate::instant::Instant;
@@ -44,6 +44,8 @@ pub enum RowChange<'e> {
     EndGroup {
         group: GroupId,
     },
+    InsertGrant(&'e GrantCreated),
+    DeleteGrants(&'e [Granted]),
     OpenMemberships {
         group: GroupId,
         source: &'e SourceName,
@@ -126,6 +128,8 @@ pub fn row_changes(recorded: &Recorded) -> (Since, Vec<RowChange<'_>>) {
             vec![RowChange::DescribeGroup { group: event.group, description: event.after.as_deref() }]
         }
         Event::GroupDeleted(event) => vec![RowChange::EndGroup { group: event.group }],
+        Event::GrantCreated(event) => vec![RowChange::InsertGrant(event)],
+        Event::GrantDeleted(event) => vec![RowChange::DeleteGrants(&event.before)],
         Event::MembershipChanged(event) => {
             let (group, source) = (event.group, &event.source);
             let close = RowChange::CloseMemberships { group, source, users: &event.removed };

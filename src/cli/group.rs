@@ -8,7 +8,7 @@ use entitled_model::{GroupId, GroupName, Instant, UserId};
 use serde_json::{Value, json};
 
 use super::say::{say, table};
-use super::{CliError, Exit, Output, admin, open};
+use super::{CliError, Exit, Output, admin, open, user};
 use crate::admin::AdminError;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -36,7 +36,7 @@ pub enum Group {
         #[arg(long)]
         description: Option<String>,
     },
-    /// Delete a group that was made by hand, with its memberships
+    /// Delete a group that was made by hand, with its memberships and grants
     Delete {
         /// The group's name or id
         group: String,
@@ -101,15 +101,13 @@ fn instant(text: &str) -> Result<Instant, String> {
     entitled_model::instant::read(text).ok_or_else(|| "expected an instant of RFC 3339".to_owned())
 }
 
-async fn found(store: &Store, name: &str) -> Result<GroupId, CliError> {
+pub(super) async fn found(store: &Store, name: &str) -> Result<GroupId, CliError> {
     let found = store.group_by_any_name(name).await?;
     found.ok_or_else(|| CliError::usage("there is no such group", "entitled group list shows all"))
 }
 
 async fn user_of(store: &Store, name: &str) -> Result<UserId, CliError> {
-    let found = store.user_by_any_name(store.reader(), name).await?;
-    let unknown = || CliError::usage("there is no such user", "entitled user list shows who is known");
-    found.map(|user| user.id).ok_or_else(unknown)
+    user::found(store, name).await.map(|user| user.id)
 }
 
 async fn list(store: &Store, output: Output) -> Result<(), CliError> {

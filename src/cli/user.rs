@@ -2,7 +2,9 @@
 
 use clap::Subcommand;
 use entitled_model::EmailAddress;
+use entitled_model::access::ResourceRef;
 use entitled_model::instant::written;
+use entitled_model::{Position, SourceName};
 use serde_json::{Value, json};
 
 use super::group::{due_at, with_due_at};
@@ -11,7 +13,10 @@ use super::{CliError, Exit, Output, admin, open};
 use crate::admin::AdminError;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::store::{Access, MembershipRow, Store, UserRecord};
+use crate::store::{Access, AccessRow, MembershipRow, Seen, Store, UserRecord};
+
+/// How many resources are read at a time.
+const PAGE_RESOURCES: u64 = 1_000;
 
 #[derive(Subcommand)]
 pub enum User {
@@ -49,6 +54,14 @@ pub enum User {
         #[arg(long)]
         reason: String,
     },
+    /// All that a user has, by resource: each permission with the groups and sources that give it
+    Access {
+        /// An e-mail, a sub or a user id
+        #[arg(value_name = "U")]
+        user: String,
+        #[arg(long, value_enum, default_value_t = Output::Table)]
+        output: Output,
+    },
     /// All users
     List {
         #[arg(long, value_enum, default_value_t = Output::Table)]
@@ -60,7 +73,7 @@ pub async fn run(user: User, config: &Config, clock: &Clock) -> Result<Exit, Cli
     match user {
         User::Show { user, output } => {
             let store = open(config, clock, Access::ReadOnly).await?;
-            show(&store, &named(&store, &user).await?, output).await?;
+            show(&store, &found(&store, &user).await?, output).await?;
         }
         User::Create { email } => {
             let admin = admin(config, clock).await?;
@@ -69,13 +82,17 @@ pub async fn run(user: User, config: &Config, clock: &Clock) -> Result<Exit, Cli
         }
         User::Deactivate { user } => {
             let admin = admin(config, clock).await?;
-            admin.deactivate_user(named(&admin.store, &user).await?.id).await?;
+            admin.deactivate_user(found(&admin.store, &user).await?.id).await?;
         }
         User::Reactivate { user } => {
             let admin = admin(config, clock).await?;
-            admin.reactivate_user(named(&admin.store, &user).await?.id).await?;
+            admin.reactivate_user(found(&admin.store, &user).await?.id).await?;
         }
         User::Erase { user, reason } => drop(erase(config, clock, &user, &reason).await?),
+        User::Access { user, output } => {
+            let store = open(config, clock, Access::ReadOnly).await?;
+            access(&store, &found(&store, &user).await?, output).await?;
+        }
         User::List { output } => {
             let store = open(config, clock, Access::ReadOnly).await?;
             let users = store.users(store.reader(), false).await?;
@@ -93,7 +110,7 @@ pub async fn run(user: User, config: &Config, clock: &Clock) -> Result<Exit, Cli
 
 async fn erase(config: &Config, clock: &Clock, user: &str, reason: &str) -> Result<Exit, CliError> {
     let admin = admin(config, clock).await?;
-    let user = named(&admin.store, user).await?.id;
+    let user = found(&admin.store, user).await?.id;
     admin.erase_user(user, reason).await?;
     // On SQLite this folds the write-ahead log, with the pages before, into the file.
     admin.store.close().await?;
@@ -101,7 +118,7 @@ async fn erase(config: &Config, clock: &Clock, user: &str, reason: &str) -> Resu
     Ok(Exit::Done)
 }
 
-async fn named(store: &Store, name: &str) -> Result<UserRecord, CliError> {
+pub(super) async fn found(store: &Store, name: &str) -> Result<UserRecord, CliError> {
     let found = store.user_by_any_name(store.reader(), name).await?;
     found.ok_or_else(|| CliError::usage("there is no such user", "entitled user list shows who is known"))
 }
@@ -146,6 +163,43 @@ async fn show(store: &Store, user: &UserRecord, output: Output) -> Result<(), Cl
             say!("{}", table(["group", "source", "added at", "due at"], rows));
             let rows = stated.map(|(source, key, value, _)| [key.clone(), source.to_string(), value.text().to_owned()]);
             say!("{}", table(["entitlement", "source", "value"], rows));
+        }
+    }
+    Ok(())
+}
+
+async fn access(store: &Store, user: &UserRecord, output: Output) -> Result<(), CliError> {
+    let (mut found, mut after, mut position) = (Vec::new(), ResourceRef::before_all(), Position(0));
+    // A page follows where the one before ended, so that the whole is listed.
+    while let Some(Seen { position: at, found: (_, page) }) =
+        store.access_of_user(store.reader(), user.id, None, &after, PAGE_RESOURCES).await?
+    {
+        position = at;
+        let Some(last) = page.last() else { break };
+        after = last.resource.clone();
+        found.extend(page);
+    }
+    match output {
+        Output::Json => {
+            let row = |row: &AccessRow| {
+                let AccessRow { resource, permission, path } = row;
+                json!({"resource_type": resource.resource_type, "resource_id": resource.resource_id,
+                    "permission": permission, "group": path.name, "group_id": path.group,
+                    "by": path.by(), "grant_id": path.grant, "sources": path.sources})
+            };
+            let access: Value = found.iter().map(row).collect();
+            say!("{:#}", json!({"user_id": user.id, "status": user.status, "position": position, "access": access}));
+        }
+        Output::Table => {
+            say!("{}  {}  {}", user.id, email(user), user.status);
+            let rows = found.into_iter().map(|AccessRow { resource, permission, path }| {
+                let by = path.by().to_owned();
+                let sources: Vec<&str> = path.sources.iter().map(SourceName::as_str).collect();
+                let sources = sources.join(", ");
+                let resource = format!("{}:{}", resource.resource_type, resource.resource_id);
+                [resource, permission, path.name, by, sources]
+            });
+            say!("{}", table(["resource", "permission", "group", "by", "sources"], rows));
         }
     }
     Ok(())

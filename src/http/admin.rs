@@ -1,8 +1,10 @@
-//! Administration over HTTP: groups, their members, resources made by hand. What is decided stands in `crate::admin`.
+//! Administration over HTTP: groups, their members and grants, resources made by hand, who has access. What is decided stands in `crate::admin`.
 
+pub(super) mod access;
 pub(super) mod accesses;
 #[cfg(any(test, feature = "fuzzing"))]
 mod decoders;
+pub(super) mod grants;
 pub(super) mod groups;
 pub(super) mod members;
 pub(super) mod plans;
@@ -11,7 +13,7 @@ pub(super) mod tokens;
 pub(super) mod users;
 
 use axum::http::StatusCode;
-use entitled_model::GroupId;
+use entitled_model::{GroupId, UserId};
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
@@ -27,6 +29,8 @@ use crate::json::Object;
 /// How many rows a page holds unless asked otherwise, and at most.
 const PAGE_ROWS: u64 = 100;
 pub(super) const PAGE_ROWS_MAX: u64 = 1_000;
+/// The longest text of a parameter, in bytes.
+const TEXT_BYTES_MAX: usize = 1_024;
 
 /// The hand of a caller who was let in.
 fn admin(service: &Service, principal: &Principal, RequestId(id): RequestId) -> Admin {
@@ -44,6 +48,9 @@ fn refused(service: &Service, error: AdminError) -> Problem {
         AdminError::Name(_)
         | AdminError::ReservedName
         | AdminError::Description
+        | AdminError::Permission(_)
+        | AdminError::ResourceId(_)
+        | AdminError::NoResourceType
         | AdminError::Reason
         | AdminError::Scopes(_)
         | AdminError::TokenName
@@ -52,6 +59,7 @@ fn refused(service: &Service, error: AdminError) -> Problem {
         | AdminError::ExpiresAt => StatusCode::BAD_REQUEST,
         AdminError::NoGroup
         | AdminError::NoUser
+        | AdminError::NoGrant
         | AdminError::NotByAdmin(_)
         | AdminError::NoPlan
         | AdminError::NoToken
@@ -64,6 +72,7 @@ fn refused(service: &Service, error: AdminError) -> Problem {
         | AdminError::NotActive(_)
         | AdminError::TooManyTokens
         | AdminError::AddressTaken
+        | AdminError::AlreadyGranted
         | AdminError::Superseded(_)
         | AdminError::SourceConfigured(_)
         | AdminError::LastAdministrator => StatusCode::CONFLICT,
@@ -73,6 +82,9 @@ fn refused(service: &Service, error: AdminError) -> Problem {
     match error {
         AdminError::Name(_) | AdminError::ReservedName | AdminError::NameTaken => problem.field("name"),
         AdminError::Description => problem.field("description"),
+        AdminError::Permission(_) => problem.field("permission"),
+        AdminError::ResourceId(_) => problem.field("resource_id"),
+        AdminError::NoResourceType => problem.field("resource_type"),
         AdminError::NoUser => problem.field("user_id"),
         AdminError::Reason => problem.field("reason"),
         AdminError::Expiry => problem.field("expires_in"),
@@ -90,12 +102,26 @@ fn refused(service: &Service, error: AdminError) -> Problem {
 }
 
 /// A JSON object of exactly these fields.
-fn object<T: DeserializeOwned>(body: &[u8], form: &str) -> Result<T, Problem> {
+pub(super) fn object<T: DeserializeOwned>(body: &[u8], form: &str) -> Result<T, Problem> {
     serde_json::from_slice(body).map(|Object(value)| value).map_err(|error| {
         // serde's text quotes what was given, which may be an address.
         let place = format!("line {} column {}", error.line(), error.column());
         Problem::new(StatusCode::BAD_REQUEST, format!("the body is not a JSON object of {form} ({place})"))
     })
+}
+
+fn user_id(text: &str) -> Result<UserId, Problem> {
+    let id = Uuid::parse_str(text).map_err(|_| Problem::new(StatusCode::NOT_FOUND, "there is no such user"))?;
+    Ok(UserId(id))
+}
+
+/// A text to compare with what is stored.
+fn plain(field: &'static str, text: String) -> Result<String, Problem> {
+    if text.contains('\0') || text.len() > TEXT_BYTES_MAX {
+        let detail = format!("{field} must be free of NUL characters and at most {TEXT_BYTES_MAX} bytes long");
+        return Err(Problem::new(StatusCode::BAD_REQUEST, detail).field(field));
+    }
+    Ok(text)
 }
 
 fn group_id(text: &str) -> Result<GroupId, Problem> {

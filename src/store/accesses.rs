@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::error::{Doing, StoreError};
 use super::sql::{Field, rows, time};
-use super::{Database, Reader, Store};
+use super::{Reader, Store};
 
 /// One answered request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,7 +66,7 @@ impl Store {
     ) -> Result<(), StoreError> {
         const DOING: &str = "writing the access log";
         let d = self.db.dialect();
-        let _writer = self.writing().await;
+        let _turn = self.turn().await;
         let row = |record: &AccessRecord| {
             let AccessRecord { id, at, token, principal, verdict, method, route, status, address, request_id } = record;
             json!([id, time(*at), token, principal, verdict, method, route, status, address, request_id])
@@ -119,17 +119,9 @@ impl Store {
     pub async fn forget_accesses(&self, before: Instant, rows_max: u32) -> Result<u64, StoreError> {
         let sql = "DELETE FROM access_log WHERE id IN
             (SELECT id FROM access_log WHERE at < $1 ORDER BY at LIMIT $2)";
-        let _writer = self.writing().await;
+        let _turn = self.turn().await;
         let forget = self.db.dialect().statement(sql, [before.into(), i64::from(rows_max).into()]);
         Ok(self.db.execute_raw(forget).await.doing("pruning the access log")?.rows_affected())
-    }
-
-    /// SQLite has one writer at a time; on PostgreSQL what is written here waits for nobody.
-    async fn writing(&self) -> Option<tokio::sync::MutexGuard<'_, ()>> {
-        match self.database() {
-            Database::Sqlite => Some(self.writer.lock().await),
-            Database::Postgres => None,
-        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use sea_orm::{ConnectOptions, DatabaseBackend, DbErr, RuntimeErr};
@@ -137,8 +138,13 @@ impl Store {
             .max_lifetime(None::<Duration>)
             // Statements and their parameters hold personal data.
             .sqlx_logging(false);
-        let db = sea_orm::Database::connect(options).await.doing("opening the store")?;
-        Ok(Store { db, clock, writer: Arc::default(), everyone_seeded: false })
+        let mut db = sea_orm::Database::connect(options).await.doing("opening the store")?;
+        let statements: Arc<AtomicU64> = Arc::default();
+        let counted = Arc::clone(&statements);
+        db.set_metric_callback(move |_| {
+            counted.fetch_add(1, Ordering::Relaxed);
+        });
+        Ok(Store { db, clock, writer: Arc::default(), everyone_seeded: false, statements })
     }
 }
 

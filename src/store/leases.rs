@@ -60,7 +60,7 @@ impl Store {
     /// When the database refuses.
     pub async fn take_lease(&self, name: &str, period: Duration) -> Result<Option<Lease>, StoreError> {
         const DOING: &str = "taking a lease";
-        let _writer = self.writer.lock().await;
+        let _turn = self.turn().await;
         let now = self.clock.now();
         let expires_at = now + period;
         let d = self.db.dialect();

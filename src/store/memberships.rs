@@ -188,6 +188,30 @@ impl Store {
         found.iter().map(membership_row).collect()
     }
 
+    /// A user's open memberships of up to `groups_max` groups whose names follow `after`, by group and source.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn memberships_after(
+        &self,
+        conn: &impl Reader,
+        user: UserId,
+        after: &str,
+        groups_max: u64,
+    ) -> Result<Vec<(GroupId, MembershipRow)>, StoreError> {
+        let sql = "SELECT g.name, m.user_id, m.source, m.from_at, m.due_at, g.id
+             FROM membership m JOIN user_group g ON g.id = m.group_id
+             WHERE m.user_id = $1 AND m.to_position IS NULL AND g.name IN (
+                 SELECT DISTINCT n.name FROM membership p JOIN user_group n ON n.id = p.group_id
+                 WHERE p.user_id = $1 AND p.to_position IS NULL AND n.name > $2 ORDER BY n.name LIMIT $3)
+             ORDER BY g.name, m.source";
+        let limit = i64::try_from(groups_max).unwrap_or(i64::MAX);
+        let statement = conn.dialect().statement(sql, [user.0.into(), after.into(), limit.into()]);
+        let found = conn.query_all_raw(statement).await.doing(DOING)?;
+        let read = |row: &QueryResult| Ok((GroupId(row.try_get_by_index(5).doing(DOING)?), membership_row(row)?));
+        found.iter().map(read).collect()
+    }
+
     async fn membership_rows(
         &self,
         conn: &impl Reader,

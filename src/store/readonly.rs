@@ -12,7 +12,8 @@ use super::sql::Dialect;
 use super::{Database, Store};
 
 /// The tables that it may read.
-pub const READABLE: [&str; 23] = [
+pub const READABLE: &[&str] = &[
+    "access_grant",
     "access_log",
     "directory_account",
     "directory_address",
@@ -38,7 +39,7 @@ pub const READABLE: [&str; 23] = [
     "vanished_group",
 ];
 /// The tables that it may not: credentials.
-pub const HIDDEN: [&str; 1] = ["token_hash"];
+pub const HIDDEN: &[&str] = &["token_hash"];
 
 /// The settings that hold for each of its sessions. It may change them, and then still has no right to write.
 const SETTINGS: [(&str, &str); 4] = [

@@ -13,7 +13,7 @@ use tokio::sync::OwnedMutexGuard;
 use super::error::{Doing, StoreError};
 use super::project::{Projector, Tables};
 use super::sql::Dialect;
-use super::{Database, Reader, Store};
+use super::{Reader, Store};
 use crate::clock::Clock;
 
 /// The most events one insert carries: 15 columns each stay below SQLite's 32,766 bound values.
@@ -37,10 +37,7 @@ impl Store {
     /// When the database does not answer, or the head stays taken for too long.
     pub async fn begin(&self) -> Result<Unit, StoreError> {
         const DOING: &str = "taking the head of the log";
-        let writer = match self.database() {
-            Database::Sqlite => Some(self.writer.clone().lock_owned().await),
-            Database::Postgres => None,
-        };
+        let writer = self.turn().await;
         let options = TransactionOptions {
             // A deferred transaction that reads before it writes fails at once when another process wrote in between.
             sqlite_transaction_mode: Some(sea_orm::SqliteTransactionMode::Immediate),

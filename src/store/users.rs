@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use entitled_model::access::UserRef;
 use entitled_model::{EmailAddress, EmailKey, Subject, UserId};
 use futures_util::TryStreamExt;
 use sea_orm::{ConnectionTrait, QueryResult};
@@ -91,17 +92,29 @@ impl Store {
     /// # Errors
     /// When the database does not answer.
     pub async fn user_by_any_name(&self, conn: &impl Reader, name: &str) -> Result<Option<UserRecord>, StoreError> {
-        if let Ok(id) = Uuid::parse_str(name)
-            && let Some(user) = self.user_by_id(conn, UserId(id)).await?
+        match UserRef::parse(name) {
+            Ok(user) => self.user_meant(conn, &user).await,
+            Err(_) => Ok(None),
+        }
+    }
+
+    /// The same, of a name that has been read.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn user_meant(&self, conn: &impl Reader, user: &UserRef) -> Result<Option<UserRecord>, StoreError> {
+        let UserRef { id, email, sub } = user;
+        if let Some(id) = id
+            && let Some(user) = self.user_by_id(conn, *id).await?
         {
             return Ok(Some(user));
         }
-        if let Some(user) = self.user_by_email(conn, &EmailKey::fold(name)).await? {
+        if let Some(user) = self.user_by_email(conn, email).await? {
             return Ok(Some(user));
         }
-        match Subject::parse(name) {
-            Ok(sub) => self.user_by_sub(conn, &sub).await,
-            Err(_) => Ok(None),
+        match sub {
+            Some(sub) => self.user_by_sub(conn, sub).await,
+            None => Ok(None),
         }
     }
 

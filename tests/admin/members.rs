@@ -122,7 +122,7 @@ on_both_stores! {
         let mut world = world;
         world.org().add_member("grp_acme_a@example.com", ANN).add_member("grp_acme_a@example.com", BOB);
         assert_eq!(world.sync(&["--source", "google_sync"]).await.code, 0);
-        let given = world.run(&["group", "add-member", "Admin", ANN, "--expires-in", "1ms"]).await;
+        let given = world.run(&["group", "add-member", "Admin", ANN, "--expires-in", "4s"]).await;
         assert_eq!(given.code, 0, "{given:?}");
         let daemon = serve(&mut world).await;
         let blocked = "SELECT count(*) FROM event WHERE event_type = 'membership.removal_blocked' AND actor = 'system'";

@@ -57,6 +57,18 @@ fn every_payload_ever_written_is_still_read() {
         ),
         ("group.description_changed", format!(r#"{{"group":"{g}","before":null,"after":"Who edits"}}"#)),
         ("group.deleted", format!(r#"{{"group":"{g}"}}"#)),
+        (
+            "grant.created",
+            format!(
+                r#"{{"group":"{g}","after":{{"grant":"{u}","permission":"admin","resource_type":"maildomain","resource_id":"a.fr"}}}}"#
+            ),
+        ),
+        (
+            "grant.deleted",
+            format!(
+                r#"{{"group":"{g}","before":[{{"grant":"{u}","permission":"admin","resource_type":"maildomain","resource_id":"a.fr"}}]}}"#
+            ),
+        ),
         ("membership.changed", format!(r#"{{"group":"{g}","source":{source},"added":["{u}"],"removed":[]}}"#)),
         (
             "membership.changed",

@@ -5,6 +5,7 @@ use entitled_model::resource::ResourceType;
 use entitled_model::token::Lifetime;
 use serde_json::{Value, json};
 
+use super::grants::NewGrantBody;
 use super::groups::{GroupPatchBody, NewGroupBody};
 use super::members::NewMemberBody;
 use super::users::{NewUserBody, StatusWord, UserPatchBody};
@@ -12,7 +13,8 @@ use super::{object, resources, tokens};
 use crate::decoders::Decoder;
 use crate::http::decoders;
 
-pub const DECODERS: [Decoder; 7] = [
+pub const DECODERS: [Decoder; 8] = [
+    ("admin_grant", grant),
     ("admin_group", group),
     ("admin_group_patch", group_patch),
     ("admin_member", member),
@@ -28,6 +30,15 @@ fn says(bytes: &[u8], read: &Value) -> bool {
     let (body, read) = (body.as_object().expect("an object"), read.as_object().expect("an object"));
     body.keys().all(|field| read.contains_key(field))
         && read.iter().all(|(field, value)| body.get(field).unwrap_or(&Value::Null) == value)
+}
+
+fn grant(bytes: &[u8]) {
+    let Ok(NewGrantBody { group_id, permission, resource_type, resource_id }) = object(bytes, "a grant") else {
+        return;
+    };
+    let read = json!({ "group_id": group_id, "permission": permission, "resource_type": resource_type,
+        "resource_id": resource_id });
+    assert!(says(bytes, &read));
 }
 
 fn group(bytes: &[u8]) {

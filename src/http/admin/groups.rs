@@ -186,12 +186,12 @@ pub(in crate::http) async fn change(
     changed.await.map(|group| Json(view(group))).map_err(|error| refused(&service, error))
 }
 
-/// Deletes a group with its memberships.
+/// Deletes a group with its memberships and grants.
 #[utoipa::path(
     delete, path = "/api/v1/admin/groups/{id}", tag = "administration", params(("id" = String, Path, description = "The group's id")),
     security(("bearer" = ["admin"])),
     responses(
-        (status = 204, description = "Gone, with its memberships"),
+        (status = 204, description = "Gone, with its memberships and grants"),
         (status = 404, description = "No such group", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "A source or the system needs it", body = Problem, content_type = "application/problem+json"),
         Refusals,

@@ -21,6 +21,8 @@ pub enum Effect {
     OwnChange,
     /// Makes a credential for whoever asks.
     OwnMint,
+    /// Tells whether somebody may do something.
+    Ask,
     /// Tells.
     Read,
     /// Changes.
@@ -33,7 +35,7 @@ impl Effect {
     /// Whether anything may be another way afterwards.
     pub(super) fn changes(self) -> bool {
         match self {
-            Effect::Open | Effect::Known | Effect::Own | Effect::Read => false,
+            Effect::Open | Effect::Known | Effect::Own | Effect::Ask | Effect::Read => false,
             Effect::LoginHook
             | Effect::DeployCenterHook
             | Effect::OfResourceType
@@ -77,6 +79,21 @@ pub const ROUTES: &[(Method, &str, Effect)] = &[
     (Method::GET, "/api/v1/admin/users", Effect::Read),
     (Method::POST, "/api/v1/admin/users", Effect::Change),
     (Method::PATCH, "/api/v1/admin/users/{id}", Effect::Change),
+    (Method::GET, "/api/v1/admin/grants", Effect::Read),
+    (Method::POST, "/api/v1/admin/grants", Effect::Change),
+    (Method::GET, "/api/v1/admin/grants/{id}", Effect::Read),
+    (Method::DELETE, "/api/v1/admin/grants/{id}", Effect::Change),
+    (Method::GET, "/api/v1/admin/resource-types", Effect::Read),
+    (Method::GET, "/api/v1/admin/access-overview", Effect::Read),
+    (Method::GET, "/api/v1/admin/users/{id}/effective-access", Effect::Read),
+    (Method::GET, "/api/v1/admin/users/{id}/memberships", Effect::Read),
+    (Method::POST, "/api/v1/check", Effect::Ask),
+    (Method::POST, "/api/v1/check/batch", Effect::Ask),
+    (Method::POST, "/access/v1/evaluation", Effect::Ask),
+    (Method::POST, "/access/v1/evaluations", Effect::Ask),
+    (Method::POST, "/access/v1/search/subject", Effect::Read),
+    (Method::POST, "/access/v1/search/resource", Effect::Read),
+    (Method::GET, "/.well-known/authzen-configuration", Effect::Open),
     (Method::GET, "/api/v1/history", Effect::Read),
     (Method::GET, "/api/v1/memberships", Effect::Read),
     (Method::GET, "/api/v1/diff", Effect::Read),

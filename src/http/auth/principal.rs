@@ -101,6 +101,7 @@ impl Principal {
                 self.user()?;
                 self.may_mint()
             }
+            Effect::Ask => self.require(&[Scope::Check, Scope::Read, Scope::Admin]),
             Effect::Read => self.require(&[Scope::Read, Scope::Admin]),
             Effect::Change => self.require(&[Scope::Admin]),
             Effect::Mint => {
@@ -126,7 +127,9 @@ impl Principal {
         let has = |scope: &Scope| match scope {
             Scope::Read => self.level >= Level::Reads,
             Scope::Admin => self.level >= Level::Administers,
-            Scope::HookLogin | Scope::HookDeployCenter | Scope::Provision(_) => self.scopes.contains(scope),
+            Scope::HookLogin | Scope::HookDeployCenter | Scope::Provision(_) | Scope::Check => {
+                self.scopes.contains(scope)
+            }
         };
         if scopes.iter().any(has) {
             return Ok(());
@@ -164,7 +167,7 @@ mod tests {
     }
 
     fn allowed(principal: &Principal) -> Vec<Effect> {
-        const ALL: [Effect; 11] = [
+        const ALL: [Effect; 12] = [
             Effect::Open,
             Effect::Known,
             Effect::LoginHook,
@@ -173,6 +176,7 @@ mod tests {
             Effect::Own,
             Effect::OwnChange,
             Effect::OwnMint,
+            Effect::Ask,
             Effect::Read,
             Effect::Change,
             Effect::Mint,
@@ -188,23 +192,32 @@ mod tests {
         let hook = BTreeSet::from([Scope::HookLogin]);
         let token = TokenId(uuid::Uuid::nil());
         for (principal, may) in [
-            (Principal::key("a", &read), vec![Effect::Read]),
-            (Principal::key("a", &admin), vec![Effect::Read, Effect::Change, Effect::Mint]),
+            (Principal::key("a", &read), vec![Effect::Ask, Effect::Read]),
+            (Principal::key("a", &admin), vec![Effect::Ask, Effect::Read, Effect::Change, Effect::Mint]),
             (Principal::key("a", &hook), vec![Effect::LoginHook]),
+            (Principal::key("a", &BTreeSet::from([Scope::Check])), vec![Effect::Ask]),
             (Principal::service(token, hook), vec![Effect::LoginHook]),
-            (Principal::service(token, read.clone()), vec![Effect::Read]),
-            (Principal::service(token, admin.clone()), vec![Effect::Read, Effect::Change]),
+            (Principal::service(token, read.clone()), vec![Effect::Ask, Effect::Read]),
+            (Principal::service(token, admin.clone()), vec![Effect::Ask, Effect::Read, Effect::Change]),
             (Principal::token(&person(false), &read), vec![Effect::Own]),
             (Principal::token(&person(false), &admin), vec![Effect::Own, Effect::OwnChange]),
-            (Principal::token(&person(true), &read), vec![Effect::Own, Effect::Read]),
+            (Principal::token(&person(true), &read), vec![Effect::Own, Effect::Ask, Effect::Read]),
             (
                 Principal::token(&person(true), &admin),
-                vec![Effect::Own, Effect::OwnChange, Effect::Read, Effect::Change],
+                vec![Effect::Own, Effect::OwnChange, Effect::Ask, Effect::Read, Effect::Change],
             ),
             (Principal::person(&person(false)), vec![Effect::Own, Effect::OwnChange, Effect::OwnMint]),
             (
                 Principal::person(&person(true)),
-                vec![Effect::Own, Effect::OwnChange, Effect::OwnMint, Effect::Read, Effect::Change, Effect::Mint],
+                vec![
+                    Effect::Own,
+                    Effect::OwnChange,
+                    Effect::OwnMint,
+                    Effect::Ask,
+                    Effect::Read,
+                    Effect::Change,
+                    Effect::Mint,
+                ],
             ),
         ] {
             assert_eq!(allowed(&principal), may, "{principal:?}");

@@ -23,6 +23,16 @@ pub(super) const GROUP: [(&str, Field); 10] = [
     ("description", Field::Text),
 ];
 
+pub(super) const GRANT: [(&str, Field); 7] = [
+    ("id", Field::Uuid),
+    ("group_id", Field::Uuid),
+    ("permission", Field::Text),
+    ("resource_type", Field::Text),
+    ("resource_id", Field::Text),
+    ("since_position", Field::Int),
+    ("since_at", Field::Time),
+];
+
 pub(super) const MEMBERSHIP: [(&str, Field); 5] = [
     ("group_id", Field::Uuid),
     ("user_id", Field::Uuid),
