@@ -10,6 +10,7 @@ mod expiry;
 mod first;
 mod grants;
 mod plans;
+mod roles;
 mod sources;
 mod tokens;
 mod users;
@@ -76,6 +77,12 @@ pub enum AdminError {
     NotByAdmin(BTreeSet<SourceName>),
     #[error("the last active person in Admin stays")]
     LastAdministrator,
+    #[error("the last active person who is an owner stays one")]
+    LastOwner,
+    #[error("nobody changes a role, or a user, above their own role")]
+    AboveOwnRole,
+    #[error("nobody changes their own role")]
+    OwnRole,
     #[error("there is no held plan of that hash")]
     NoPlan,
     #[error("the source {0} is configured: its rows are its own")]
@@ -132,6 +139,8 @@ pub struct Admin {
     /// Who decides: `key:<name>`, `user:<id>`, `token:<id>`, or `operator` on the command line.
     pub actor: String,
     pub correlation_id: Option<String>,
+    /// The person who decides, whose role bounds it; none for programs and operators.
+    pub person: Option<UserId>,
 }
 
 impl Admin {
@@ -214,8 +223,11 @@ impl Admin {
         let mut events: Vec<Event> =
             ended.map(|users| Event::memberships_changed(group, &admin, Vec::new(), users.to_vec())).collect();
         events.extend(grants.chunks(EVENT_PAIRS_MAX).map(|grants| Event::grants_deleted(group, grants.to_vec())));
+        events.extend(self.end_role(&unit, group).await?);
         events.push(Event::GroupDeleted(GroupDeleted { group }));
+        let owners = self.store.owners(unit.reader()).await?;
         self.record(&mut unit, events).await?;
+        self.keeps_an_owner(&unit, owners).await?;
         unit.commit().await?;
         Ok(())
     }
@@ -278,7 +290,9 @@ impl Admin {
         if group == GroupId::ADMIN && supports.is_empty() && self.is_last_administrator(&unit, user).await? {
             return Err(AdminError::LastAdministrator);
         }
+        let owners = self.store.owners(unit.reader()).await?;
         self.record(&mut unit, vec![Event::memberships_changed(group, &admin(), Vec::new(), vec![user])]).await?;
+        self.keeps_an_owner(&unit, owners).await?;
         unit.commit().await?;
         Ok(())
     }

@@ -16,6 +16,7 @@ mod m20261125_000007_removals;
 mod m20261125_000008_history;
 mod m20261125_000009_tokens;
 mod m20261125_000010_grants;
+mod m20261125_000011_roles;
 
 /// All steps, oldest first.
 pub struct Migrator;
@@ -34,6 +35,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261125_000008_history::Migration),
             Box::new(m20261125_000009_tokens::Migration),
             Box::new(m20261125_000010_grants::Migration),
+            Box::new(m20261125_000011_roles::Migration),
         ]
     }
 }

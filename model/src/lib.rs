@@ -25,6 +25,7 @@ pub mod people;
 pub mod plan;
 pub mod projection;
 pub mod resource;
+pub mod role;
 pub mod token;
 pub mod why;
 

@@ -26,6 +26,7 @@ pub const READABLE: &[&str] = &[
     "observation",
     "plan_approval",
     "resource",
+    "role_assignment",
     "run",
     "seaql_migrations",
     "source",
