@@ -16,6 +16,8 @@ mod history;
 mod members;
 #[path = "admin/past.rs"]
 mod past;
+#[path = "admin/paths.rs"]
+mod paths;
 #[path = "admin/plans.rs"]
 mod plans;
 #[path = "admin/why.rs"]

@@ -14,6 +14,7 @@ mod m20261124_000005_directory;
 mod m20261124_000006_plans;
 mod m20261125_000007_removals;
 mod m20261125_000008_history;
+mod m20261125_000009_paths;
 
 /// All steps, oldest first.
 pub struct Migrator;
@@ -30,6 +31,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261124_000006_plans::Migration),
             Box::new(m20261125_000007_removals::Migration),
             Box::new(m20261125_000008_history::Migration),
+            Box::new(m20261125_000009_paths::Migration),
         ]
     }
 }

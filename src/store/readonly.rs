@@ -12,7 +12,7 @@ use super::sql::Dialect;
 use super::{Database, Store};
 
 /// The tables that it may read.
-pub const READABLE: [&str; 19] = [
+pub const READABLE: [&str; 20] = [
     "directory_account",
     "directory_address",
     "entitlement",
@@ -21,6 +21,7 @@ pub const READABLE: [&str; 19] = [
     "held_plan",
     "lease",
     "membership",
+    "membership_path",
     "observation",
     "plan_approval",
     "resource",
