@@ -190,6 +190,7 @@ fn of_census(census: &Census, known: Known, new_id: &mut dyn FnMut() -> Uuid) ->
     let mut whole =
         Whole { managed: known_groups.managed().collect(), superseded: superseded.clone(), ..Whole::default() };
     desired.pairs.reserve_exact(census.groups.iter().map(|group| group.members.len()).sum());
+    desired.paths.of.reserve_exact(census.groups.iter().map(|group| group.through.members.len()).sum());
     for observed in &census.groups {
         let Some(group) = groups.id(&observed.group) else { continue };
         whole.listed.insert(group);

@@ -115,14 +115,16 @@ impl Reconciler {
         if source.asks.one_by_one() {
             return Ok(PathChanges::default());
         }
-        let mut comparison = Comparison::new(std::mem::take(&mut desired.paths));
-        let users: Option<Vec<UserId>> = match observation {
-            Observation::Census { .. } => None,
-            Observation::Users(asked) => Some(asked.iter().map(|asked| asked.user).collect()),
-        };
-        let listed = &desired.pairs;
-        self.store.compare_paths(conn, &source.name, users.as_deref(), listed, &mut comparison).await?;
-        Ok(comparison.end())
+        let paths = std::mem::take(&mut desired.paths);
+        match observation {
+            // The store compares these under the lock: a path that changed meanwhile has left no event.
+            Observation::Users(_) => Ok(PathChanges::of_users(paths, &desired.pairs)),
+            Observation::Census { .. } => {
+                let mut comparison = Comparison::new(paths);
+                self.store.compare_paths(conn, &source.name, &desired.pairs, &mut comparison).await?;
+                Ok(comparison.end())
+            }
+        }
     }
 
     /// What the store knows about the names in the observation.

@@ -12,13 +12,13 @@ use futures_util::TryStreamExt;
 use sea_orm::QueryResult;
 
 use super::error::{Doing, StoreError};
-use super::sql::{Field, ids};
+use super::sql::Field;
 use super::{Reader, Store, Unit};
 
 const DOING: &str = "reading paths of memberships";
 
 impl Store {
-    /// Tells `comparison` what is stored of a source, or of these users alone; `listed` is all that should be stored.
+    /// Tells `comparison` what is stored of a source; `listed` is all that should be stored.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -26,24 +26,13 @@ impl Store {
         &self,
         conn: &impl Reader,
         source: &SourceName,
-        users: Option<&[UserId]>,
         listed: &[Pair],
         comparison: &mut Comparison,
     ) -> Result<(), StoreError> {
-        let d = conn.dialect();
-        let mut values = vec![source.as_str().into()];
-        let of = match users {
-            None => String::new(),
-            Some(users) => {
-                values.push(ids(users.iter().map(|user| user.0)));
-                format!(" AND user_id IN (SELECT {} FROM {})", d.uuid(0), d.each("$2"))
-            }
-        };
-        let sql = format!(
-            "SELECT group_id, user_id, path FROM membership_path WHERE source = $1{of} ORDER BY group_id, user_id"
-        );
+        let sql = "SELECT group_id, user_id, path FROM membership_path WHERE source = $1 ORDER BY group_id, user_id";
+        let statement = conn.dialect().statement(sql, [source.as_str().into()]);
         // One row at a time: a whole directory's are many.
-        let mut rows = Box::pin(conn.stream_raw(d.statement(sql, values)).await.doing(DOING)?);
+        let mut rows = Box::pin(conn.stream_raw(statement).await.doing(DOING)?);
         while let Some(row) = rows.try_next().await.doing(DOING)? {
             let pair = (GroupId(row.try_get_by_index(0).doing(DOING)?), UserId(row.try_get_by_index(1).doing(DOING)?));
             let path: String = row.try_get_by_index(2).doing(DOING)?;
@@ -76,7 +65,7 @@ impl Store {
 }
 
 impl Unit {
-    /// Writes what a plan changes about paths: the memberships are what the plan says by then.
+    /// Writes what a plan changes about paths, no row that says so already: the memberships are what the plan says by then.
     ///
     /// # Errors
     /// When the database refuses.
@@ -98,8 +87,16 @@ impl Unit {
         self.write_rows(&drop, dropped.iter().map(|(group, user)| (source, group, user))).await?;
         let columns =
             [("source", Field::Text), ("group_id", Field::Uuid), ("user_id", Field::Uuid), ("path", Field::Text)];
-        let replace = "ON CONFLICT (source, group_id, user_id) DO UPDATE SET path = excluded.path";
-        let put = d.insert("membership_path", &columns, replace);
+        let differing = format!(
+            "AND NOT EXISTS (SELECT 1 FROM membership_path p
+                WHERE p.source = {} AND p.group_id = {} AND p.user_id = {} AND p.path = {})
+             ON CONFLICT (source, group_id, user_id) DO UPDATE SET path = excluded.path",
+            d.text(0),
+            d.uuid(1),
+            d.uuid(2),
+            d.text(3)
+        );
+        let put = d.insert("membership_path", &columns, &differing);
         self.write_rows(&put, changes.put(plan).map(|((group, user), path)| (source, group, user, path))).await
     }
 }

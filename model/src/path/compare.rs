@@ -24,8 +24,8 @@ pub struct PathChanges {
     put: Vec<(Pair, u32)>,
     /// Memberships that are direct now.
     direct: Vec<Pair>,
-    /// Memberships that are not listed, whether they go or not.
-    unlisted: Vec<Pair>,
+    /// Memberships that are not listed and have a path, whether they go or not; none where nobody looked.
+    unlisted: Option<Vec<Pair>>,
 }
 
 impl Comparison {
@@ -33,7 +33,8 @@ impl Comparison {
     pub fn new(paths: Paths) -> Self {
         let Paths { chains, of } = paths;
         let texts = chains.iter().map(written).collect();
-        Self { same: vec![false; of.len()], of, texts, at: 0, changes: PathChanges::default() }
+        let changes = PathChanges { unlisted: Some(Vec::new()), ..PathChanges::default() };
+        Self { same: vec![false; of.len()], of, texts, at: 0, changes }
     }
 
     /// Takes what is stored of one membership; `listed` are all that should be stored, ascending.
@@ -44,7 +45,7 @@ impl Comparison {
         match self.of.get(self.at) {
             Some((of, chain)) if *of == pair => self.same[self.at] = self.texts[*chain as usize] == path,
             _ if listed.binary_search(&pair).is_ok() => self.changes.direct.push(pair),
-            _ => self.changes.unlisted.push(pair),
+            _ => self.changes.unlisted.get_or_insert_default().push(pair),
         }
     }
 
@@ -59,7 +60,16 @@ impl Comparison {
 }
 
 impl PathChanges {
-    /// What is to be written with a plan: of a held one, the paths of what it lets through.
+    /// All of an observation of a few users, whatever is stored; `listed` is all that should be, ascending.
+    #[must_use]
+    pub fn of_users(paths: Paths, listed: &[Pair]) -> Self {
+        let Paths { chains, of } = paths;
+        let has_path = |pair: &&Pair| of.binary_search_by_key(*pair, |(of, _)| *of).is_ok();
+        let direct = listed.iter().filter(|pair| !has_path(pair)).copied().collect();
+        Self { texts: chains.iter().map(written).collect(), direct, put: of, unlisted: None }
+    }
+
+    /// What is to be written with a plan, where it is not there yet: of a held one, the paths of what it lets through.
     pub fn put<'a>(&'a self, plan: &'a Plan) -> impl Iterator<Item = (Pair, &'a str)> + use<'a> {
         let through = plan.additions.as_ref().map_or(&[][..], |additions| &additions.creates);
         let put = self.put.iter().filter(move |(pair, _)| plan.held.is_none() || through.binary_search(pair).is_ok());
@@ -72,7 +82,11 @@ impl PathChanges {
         if plan.held.is_some() {
             return BTreeSet::new();
         }
-        let ended = self.unlisted.iter().filter(|pair| plan.removes.binary_search(pair).is_ok());
-        self.direct.iter().chain(ended).copied().collect()
+        let mut dropped: BTreeSet<Pair> = self.direct.iter().copied().collect();
+        match &self.unlisted {
+            Some(unlisted) => dropped.extend(unlisted.iter().filter(|pair| plan.removes.binary_search(pair).is_ok())),
+            None => dropped.extend(&plan.removes),
+        }
+        dropped
     }
 }

@@ -146,6 +146,21 @@ fn only_what_differs_is_written_and_nothing_of_a_held_plan() {
 }
 
 #[test]
+fn of_a_few_users_everything_is_written_that_may_differ() {
+    // E5
+    let mut paths = Paths::default();
+    paths.push(pair(2, 1), &chain(&["a"]));
+    let listed = vec![pair(1, 1), pair(2, 1)];
+    let changes = PathChanges::of_users(paths, &listed);
+    let before = vec![pair(1, 1), pair(5, 1)];
+    let applied = planned(listed.clone(), before.clone(), 10);
+    assert_eq!(changes.put(&applied).collect::<Vec<_>>(), [(pair(2, 1), "[\"a\"]")]);
+    assert_eq!(changes.dropped(&applied), BTreeSet::from([pair(1, 1), pair(5, 1)]));
+    let held = planned(listed, before, 0);
+    assert_eq!((changes.put(&held).count(), changes.dropped(&held).len()), (0, 0));
+}
+
+#[test]
 fn what_is_stored_is_read_back() {
     // E5
     let way = Way::read(&written(&chain(&["é\"@x", "b"]))).expect("a list");
