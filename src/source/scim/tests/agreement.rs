@@ -113,3 +113,23 @@ proptest! {
         runtime.block_on(agree(&directory))?;
     }
 }
+
+#[tokio::test]
+async fn of_two_ways_as_short_a_login_and_a_full_read_name_the_same() {
+    // E5
+    for filters in [Filters::Work, Filters::Ignored] {
+        let directory = Directory {
+            addresses: (0..PEOPLE).collect(),
+            // The first holds both of the others, the later name first.
+            groups: vec![(0, vec![(PEOPLE + 1, 1), (PEOPLE + 2, 1)]), (3, vec![(0, 1)]), (1, vec![(0, 1)])],
+            filters,
+            members_told: true,
+            nested: "expand",
+            prefix: "",
+        };
+        agree(&directory).await.expect("they agree");
+        let answer = filled(&directory).await.ask(&address(0)).await.expect("answered");
+        let paths: Vec<_> = answer.paths.iter().map(|(group, chain)| (group.name(), chain.join(" > "))).collect();
+        assert_eq!(paths, [("team-0", "other-1".to_owned())]);
+    }
+}
