@@ -3,28 +3,36 @@
 //! May import: the store (its API), config's features, the model. Every decision is made under the lock of the log's head,
 //! so that two replicas can't both pass.
 //!
-//! Invariants: only rows of the source `admin` are written; what a source manages is left to it; the last active person in
-//! `Admin` stays.
+//! Invariants: only rows of the source `admin` are written (and, for the first administrators, of `system_seed` and
+//! `break_glass`); what a source manages is left to it; the last active person in `Admin` stays.
 
+mod expiry;
+mod first;
+mod grants;
 mod plans;
 mod sources;
+mod tokens;
 mod users;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use entitled_model::event::{Cause, Event, GroupCreated, GroupDeleted, GroupDescriptionChanged};
+use entitled_model::event::{Cause, Event, GroupCreated, GroupDeleted, GroupDescriptionChanged, MembershipChanged};
 use entitled_model::groups::Rename;
 use entitled_model::identity::InvalidName;
+use entitled_model::instant::{to_micros, written};
 use entitled_model::observation::SystemGroup;
 use entitled_model::plan::EVENT_PAIRS_MAX;
 use entitled_model::resource::ResourceType;
-use entitled_model::{GroupId, GroupName, SourceName, UserId};
+use entitled_model::token::{LIVE_MAX, Lifetime};
+use entitled_model::{GroupId, GroupName, Instant, SourceName, UserId};
 
 use crate::config::FeaturesConfig;
 use crate::store::{GroupRecord, Store, StoreError, Unit};
 
+pub use first::Granted;
 pub use plans::REASON_BYTES_MAX;
+pub use tokens::{NAME_BYTES_MAX, NewToken};
 
 /// The longest description of a group, in bytes.
 pub const DESCRIPTION_BYTES_MAX: usize = 4_096;
@@ -36,6 +44,16 @@ pub enum AdminError {
     Store(#[from] StoreError),
     #[error(transparent)]
     Name(#[from] InvalidName),
+    #[error(transparent)]
+    Permission(InvalidName),
+    #[error(transparent)]
+    ResourceId(InvalidName),
+    #[error("there is no such resource type: resource-types lists them")]
+    NoResourceType,
+    #[error("there is no such grant")]
+    NoGrant,
+    #[error("the group has this permission on this resource already")]
+    AlreadyGranted,
     #[error("the description is longer than {DESCRIPTION_BYTES_MAX} bytes, or holds control characters")]
     Description,
     #[error("there is no such group")]
@@ -70,6 +88,22 @@ pub enum AdminError {
     Reason,
     #[error("the approval would have ended already")]
     Expiry,
+    #[error("there is no such token")]
+    NoToken,
+    #[error("the user is {0}")]
+    NotActive(String),
+    #[error("the user has {LIVE_MAX} live tokens, which is the most: revoke one first")]
+    TooManyTokens,
+    #[error("{0}")]
+    Scopes(String),
+    #[error("a token's name has {NAME_BYTES_MAX} bytes at most, and no control characters")]
+    TokenName,
+    #[error("a token lives 1 to {} days", Lifetime::DAYS_MAX)]
+    Lifetime,
+    #[error("a user of this address is there already")]
+    AddressTaken,
+    #[error("the membership would have ended already: expected an instant in the future")]
+    ExpiresAt,
     #[error("the feature {0} is switched off here")]
     FeatureOff(&'static str),
 }
@@ -95,7 +129,7 @@ pub struct GroupChange {
 pub struct Admin {
     pub store: Store,
     pub features: Arc<FeaturesConfig>,
-    /// Who decides: `key:<name>`, or `operator` on the command line.
+    /// Who decides: `key:<name>`, `user:<id>`, `token:<id>`, or `operator` on the command line.
     pub actor: String,
     pub correlation_id: Option<String>,
 }
@@ -158,7 +192,7 @@ impl Admin {
         Ok(after)
     }
 
-    /// Deletes a group and its memberships.
+    /// Deletes a group, its memberships and its grants.
     ///
     /// # Errors
     /// When there is no such group, or a source or the system needs it.
@@ -167,6 +201,8 @@ impl Admin {
         let before = self.group(&unit, group).await?;
         own(&before)?;
         self.access(&before)?;
+        let grants = self.store.grants_of_group(unit.reader(), group).await?;
+        grants.iter().try_for_each(|granted| self.access_to(&granted.resource_type))?;
         let (admin, members) = (admin(), self.store.memberships_of_group(unit.reader(), group).await?);
         let others: BTreeSet<SourceName> =
             members.iter().map(|row| row.source.clone()).filter(|source| *source != admin).collect();
@@ -177,17 +213,24 @@ impl Admin {
         let ended = users.chunks(EVENT_PAIRS_MAX);
         let mut events: Vec<Event> =
             ended.map(|users| Event::memberships_changed(group, &admin, Vec::new(), users.to_vec())).collect();
+        events.extend(grants.chunks(EVENT_PAIRS_MAX).map(|grants| Event::grants_deleted(group, grants.to_vec())));
         events.push(Event::GroupDeleted(GroupDeleted { group }));
         self.record(&mut unit, events).await?;
         unit.commit().await?;
         Ok(())
     }
 
-    /// Puts a user into a group by hand.
+    /// Puts a user into a group by hand, for good or until an instant.
     ///
     /// # Errors
-    /// When there is no such group or user, a source manages the group, or the user is in it by hand already.
-    pub async fn add_member(&self, group: GroupId, user: UserId) -> Result<(), AdminError> {
+    /// When there is no such group or user, a source manages the group, the user is in it by hand already, or the instant is
+    /// over.
+    pub async fn add_member(
+        &self,
+        group: GroupId,
+        user: UserId,
+        expires_at: Option<Instant>,
+    ) -> Result<(), AdminError> {
         let mut unit = self.store.begin().await?;
         let known = self.group(&unit, group).await?;
         self.access(&known)?;
@@ -196,7 +239,17 @@ impl Admin {
         if self.supports(&unit, group, user).await?.contains(&admin()) {
             return Err(AdminError::AlreadyMember);
         }
-        self.record(&mut unit, vec![Event::memberships_changed(group, &admin(), vec![user], Vec::new())]).await?;
+        if expires_at.is_some_and(|expires_at| expires_at <= unit.at()) {
+            return Err(AdminError::ExpiresAt);
+        }
+        let added = MembershipChanged {
+            group,
+            source: admin(),
+            added: vec![user],
+            removed: Vec::new(),
+            expires_at: expires_at.map(|at| written(to_micros(at))),
+        };
+        self.record(&mut unit, vec![Event::MembershipChanged(added)]).await?;
         unit.commit().await?;
         Ok(())
     }
@@ -210,6 +263,13 @@ impl Admin {
         let known = self.group(&unit, group).await?;
         self.access(&known)?;
         let mut supports = self.supports(&unit, group, user).await?;
+        // The deployment put everybody into `Everyone` on the administrators' behalf: they may take them out again.
+        if group == GroupId::EVERYONE && !supports.contains(&admin()) && supports.contains(&seed()) {
+            let events = vec![Event::memberships_changed(group, &seed(), Vec::new(), vec![user])];
+            self.record(&mut unit, events).await?;
+            unit.commit().await?;
+            return Ok(());
+        }
         if !supports.remove(&admin()) {
             managed(&known)?;
             self.store.user_by_id(unit.reader(), user).await?.ok_or(AdminError::NoUser)?;
@@ -233,8 +293,12 @@ impl Admin {
 
     /// Whether access to what the group is about may be given and taken by hand.
     fn access(&self, group: &GroupRecord) -> Result<(), AdminError> {
-        let kind = group.resource_type.as_deref().and_then(ResourceType::of_path);
-        kind.map_or(Ok(()), |kind| self.feature(kind.access_feature))
+        group.resource_type.as_deref().map_or(Ok(()), |kind| self.access_to(kind))
+    }
+
+    /// Whether access to resources of a type may be given and taken by hand.
+    fn access_to(&self, resource_type: &str) -> Result<(), AdminError> {
+        ResourceType::of_key(resource_type).map_or(Ok(()), |kind| self.feature(kind.access_feature))
     }
 
     fn feature(&self, feature: &'static str) -> Result<(), AdminError> {
@@ -257,8 +321,12 @@ impl Admin {
     }
 
     async fn record(&self, unit: &mut Unit, events: Vec<Event>) -> Result<(), StoreError> {
+        self.record_as(unit, admin(), events).await
+    }
+
+    async fn record_as(&self, unit: &mut Unit, source: SourceName, events: Vec<Event>) -> Result<(), StoreError> {
         let (actor, correlation_id) = (self.actor.clone(), self.correlation_id.clone());
-        let cause = Cause { actor, source: Some(admin()), correlation_id, ..Cause::default() };
+        let cause = Cause { actor, source: Some(source), correlation_id, ..Cause::default() };
         let at = unit.at();
         unit.record(&cause, at, events).await
     }
@@ -267,6 +335,11 @@ impl Admin {
 /// The source under which administrators write.
 fn admin() -> SourceName {
     SourceName::stored("admin".to_owned())
+}
+
+/// The source under which the deployment seeds.
+fn seed() -> SourceName {
+    SourceName::stored("system_seed".to_owned())
 }
 
 /// Whether a group is the administrators' to rename and delete.

@@ -2,11 +2,14 @@
 //!
 //! Answers go to stdout, logs and errors to stderr. May import everything below.
 
+mod audit;
+mod break_glass;
 mod demo;
 mod doctor;
 mod document;
 mod events;
 mod failure;
+mod grant;
 mod group;
 mod health;
 mod history;
@@ -22,6 +25,7 @@ mod snapshot;
 mod source;
 mod sync;
 mod telemetry;
+mod token;
 mod user;
 mod why;
 
@@ -84,17 +88,28 @@ enum Command {
     /// Bring the database schema up or down
     #[command(subcommand)]
     Migrate(schema::Migrate),
-    /// Look at users
+    /// Look at users, make them known, shut them out
     #[command(subcommand)]
     User(user::User),
     /// Look at groups, and change those that are made by hand
     #[command(subcommand)]
     Group(group::Group),
+    /// Make, list and revoke tokens
+    #[command(subcommand)]
+    Token(token::Token),
+    /// What an operator does when nobody else can
+    #[command(subcommand)]
+    BreakGlass(break_glass::BreakGlass),
+    /// Give groups permissions on resources, and take them back
+    #[command(subcommand)]
+    Grant(grant::Grant),
     /// Look at plans that are held, and approve or reject them
     #[command(subcommand)]
     Plan(plan::Plan),
     /// What happened to a user or to a group, each thing with its cause
     History(history::HistoryOptions),
+    /// Who did what to whom, the newest first; for an export, all of it
+    Audit(audit::Options),
     /// Who was in what at a past instant
     Members(history::MembersOptions),
     /// How the memberships of two instants differ, each change with its cause
@@ -173,7 +188,11 @@ async fn run(cli: Cli) -> Result<Exit, CliError> {
                 Command::Migrate(migrate) => schema::run(migrate, &config, &clock).await,
                 Command::User(user) => user::run(user, &config, &clock).await,
                 Command::Group(group) => group::run(group, &config, &clock).await,
+                Command::Token(token) => token::run(token, &config, &clock).await,
+                Command::BreakGlass(command) => break_glass::run(command, &config, &clock).await,
+                Command::Grant(grant) => grant::run(grant, &config, &clock).await,
                 Command::Plan(plan) => plan::run(plan, &config, &clock).await,
+                Command::Audit(options) => audit::run(options, &config, &clock).await,
                 Command::History(options) => history::run(options, &config, &clock).await,
                 Command::Members(options) => history::members(options, &config, &clock).await,
                 Command::Diff(options) => history::diff(options, &config, &clock).await,
@@ -201,6 +220,8 @@ async fn open(config: &Config, clock: &Clock, access: Access) -> Result<Store, C
 /// The operator's hand, on the database itself.
 async fn admin(config: &Config, clock: &Clock) -> Result<Admin, CliError> {
     let store = open(config, clock, Access::ReadWrite).await?;
+    // The schema may be there before any daemon was.
+    store.seed_system_groups().await?;
     let features = Arc::new(config.features.clone());
     Ok(Admin { store, features, actor: "operator".to_owned(), correlation_id: None })
 }

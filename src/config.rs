@@ -17,6 +17,7 @@ mod file;
 mod history;
 mod hooks;
 mod http;
+mod identity;
 mod log;
 mod pattern;
 mod problem;
@@ -43,6 +44,7 @@ pub use features::FeaturesConfig;
 pub use history::HistoryConfig;
 pub use hooks::{DeployCenterHookConfig, HooksConfig, LoginHookConfig};
 pub use http::{HttpConfig, HttpKey, Scope};
+pub use identity::{IdentityConfig, Network, OidcConfig, ProxyConfig};
 pub use log::{LogConfig, LogFormat};
 pub use problem::{ConfigError, Place, Problem};
 pub use scheduler::SchedulerConfig;
@@ -79,6 +81,8 @@ pub struct Config {
     pub database: DatabaseConfig,
     /// `[http]`: the listener and its machine callers.
     pub http: HttpConfig,
+    /// `[identity]`: how people are recognised.
+    pub identity: IdentityConfig,
     /// `[hooks]`: what applications call.
     pub hooks: HooksConfig,
     /// `[features]`: what administrators may do by hand.
@@ -129,11 +133,12 @@ pub fn load(file: Option<&Path>, environment: &BTreeMap<String, String>) -> Resu
 /// inside a DSN, that were written into the file itself appear as `***`.
 #[must_use]
 pub fn show(config: &Config) -> String {
-    let Config { database, http, hooks, features, scheduler, history, log, sentry, sources } = config;
+    let Config { database, http, identity, hooks, features, scheduler, history, log, sentry, sources } = config;
     let mut page = Page::default();
     page.put("config_version", CONFIG_VERSION);
     database.show(&mut page);
     http.show(&mut page);
+    identity.show(&mut page);
     hooks.show(&mut page);
     features.show(&mut page);
     scheduler.show(&mut page);
@@ -157,6 +162,7 @@ impl Config {
         Self {
             database: root.table("database", DatabaseConfig::read),
             http: root.table("http", HttpConfig::read),
+            identity: root.table("identity", IdentityConfig::read),
             hooks: root.table("hooks", HooksConfig::read),
             features: root.table("features", FeaturesConfig::read),
             scheduler: root.table("scheduler", SchedulerConfig::read),

@@ -8,13 +8,16 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::access_log::AccessLog;
+use crate::admin::Admin;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::hints::Hints;
 use crate::history::{Follower, History, Rules};
-use crate::http::{self, Keys, Service};
+use crate::http::{self, Keys, Proxy, Service};
 use crate::login::Logins;
 use crate::metrics::Metrics;
+use crate::oidc::Verifier;
 use crate::report::Reports;
 use crate::runner::Runner;
 use crate::scheduler::Scheduler;
@@ -42,7 +45,9 @@ pub enum StartError {
 pub async fn open_store(config: &Config, clock: &Clock, access: Access) -> Result<Store, StoreError> {
     let database = &config.database;
     let (connections, timeout) = (database.max_connections, database.connect_timeout);
-    Store::open(database.url.expose(), connections, timeout, access, clock.clone()).await
+    let store = Store::open(database.url.expose(), connections, timeout, access, clock.clone()).await?;
+    let mapped = config.sources.values().any(|source| source.kind.decides_everyone());
+    Ok(store.with_everyone_seeded(!mapped))
 }
 
 /// Whether the configured database is a file that is not there.
@@ -132,10 +137,12 @@ impl Daemon {
             hints
         });
         let hints = Arc::new(hints.collect());
+        let (access_log, writing) = AccessLog::open(store.clone(), Arc::clone(&metrics), stop.clone());
+        tasks.spawn(writing);
         let service = Service {
             history: Arc::new(History { store: store.clone(), rules: Arc::new(Rules::of(config)) }),
             follower: Arc::new(Follower::new(store.clone(), stop.clone())),
-            store,
+            store: store.clone(),
             hints,
             settle,
             registry,
@@ -143,7 +150,13 @@ impl Daemon {
             metrics,
             reports: Arc::clone(&runner.reports),
             keys: Arc::new(Keys::new(&config.http.keys)),
+            proxy: Arc::new(Proxy::new(&config.identity.proxy)),
+            oidc: config.identity.oidc.as_ref().map(|oidc| Arc::new(Verifier::new(oidc, store.clock().clone()))),
+            access_log,
+            failures: Arc::default(),
+            refusals: Arc::default(),
             features: Arc::new(config.features.clone()),
+            public_url: config.http.public_url.as_ref().map(|url| url.as_str().trim_end_matches('/').to_owned()),
             request_timeout: config.http.request_timeout,
         };
         let address = config.http.listen;
@@ -153,6 +166,12 @@ impl Daemon {
         tasks.spawn(http::serve(listener, http::router(service, &config.http), stop.clone()));
         let scheduler = Scheduler {
             runner: runner.clone(),
+            admin: Admin {
+                store: runner.store.clone(),
+                features: Arc::new(config.features.clone()),
+                actor: "system".to_owned(),
+                correlation_id: None,
+            },
             settings: config.scheduler.clone(),
             history: config.history.clone(),
             stop: stop.clone(),

@@ -5,6 +5,7 @@
 //! Invariants: positions are the order, instants are only looked up to find one; what a page holds has a limit; people who were
 //! erased are told by their ids.
 
+mod audit;
 mod follow;
 mod past;
 mod rules;
@@ -18,6 +19,7 @@ use entitled_model::instant::Instant;
 use entitled_model::{GroupId, Moment, Position, SourceName, UserId};
 use serde_json::Value;
 
+pub use audit::Audit;
 pub use follow::{Follower, Full};
 pub use past::{MemberPlace, Members, Past};
 pub use rules::Rules;

@@ -6,6 +6,8 @@
 
 mod admin;
 mod auth;
+mod authzen;
+mod check;
 #[cfg(any(test, feature = "fuzzing"))]
 mod decoders;
 mod health;
@@ -33,18 +35,21 @@ use utoipa::{Modify, OpenApi};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-pub use auth::Keys;
+pub use auth::{Failures, Keys, Proxy};
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use decoders::DECODERS;
+pub use history::audit::{csv as audit_csv, lines as audit_lines};
 pub use history::{DiffView, EntryView, EventView, HistoryView, MembershipsView, WhyView};
 pub use problem::Problem;
 pub use server::serve;
 
+use crate::access_log::AccessLog;
 use crate::config::{FeaturesConfig, HttpConfig};
 use crate::hints::Hints;
 use crate::history::{Follower, History};
 use crate::login::Logins;
 use crate::metrics::Metrics;
+use crate::oidc::Verifier;
 use crate::report::Reports;
 use crate::source::Registry;
 use crate::store::Store;
@@ -58,6 +63,15 @@ pub struct Service {
     pub metrics: Arc<Metrics>,
     pub reports: Arc<Reports>,
     pub keys: Arc<Keys>,
+    /// What is believed of a proxy in front.
+    pub proxy: Arc<Proxy>,
+    /// Whoever checks the tokens of the organisation's identity provider.
+    pub oidc: Option<Arc<Verifier>>,
+    pub access_log: AccessLog,
+    /// Wrong credentials, by address.
+    pub failures: Arc<Failures>,
+    /// Refusals that are recorded though nobody need fear them, by address.
+    pub refusals: Arc<Failures>,
     /// What administrators may do by hand.
     pub features: Arc<FeaturesConfig>,
     /// One for each source of kind deploycenter.
@@ -67,6 +81,8 @@ pub struct Service {
     pub follower: Arc<Follower>,
     /// How long a hint waits.
     pub settle: Duration,
+    /// Where callers reach this interface, if that is known; without a slash at its end.
+    pub public_url: Option<String>,
     pub request_timeout: Duration,
 }
 
@@ -74,9 +90,9 @@ pub struct Service {
 #[openapi(
     info(title = "entitled", description = "Who belongs to what, and why"),
     modifiers(&Bearer),
-    tags((name = "hooks", description = "What applications call"), (name = "resources", description = "What access is granted on"),
-        (name = "administration", description = "What people decide by hand"), (name = "history", description = "What was, what changed, and why"),
-        (name = "health", description = "How entitled is"))
+    tags((name = "hooks", description = "What applications call"), (name = "asking", description = "Who may do what"), (name = "resources", description = "What access is granted on"),
+        (name = "administration", description = "What people decide by hand"), (name = "me", description = "What is a person's own"),
+        (name = "history", description = "What was, what changed, and why"), (name = "health", description = "How entitled is"))
 )]
 struct Document;
 
@@ -101,6 +117,28 @@ fn documented() -> OpenApiRouter<Service> {
         .routes(routes!(admin::groups::show, admin::groups::change, admin::groups::delete))
         .routes(routes!(admin::members::list, admin::members::add))
         .routes(routes!(admin::members::remove))
+        .routes(routes!(admin::users::list, admin::users::create))
+        .routes(routes!(admin::users::change))
+        .routes(routes!(admin::tokens::list, admin::tokens::create))
+        .routes(routes!(admin::tokens::revoke))
+        .routes(routes!(admin::accesses::of_token))
+        .routes(routes!(admin::accesses::refusals))
+        .routes(routes!(admin::tokens::own, admin::tokens::create_own))
+        .routes(routes!(admin::tokens::revoke_own))
+        .routes(routes!(admin::accesses::of_own))
+        .routes(routes!(admin::grants::list, admin::grants::create))
+        .routes(routes!(admin::grants::show, admin::grants::delete))
+        .routes(routes!(admin::grants::resource_types))
+        .routes(routes!(admin::access::overview))
+        .routes(routes!(admin::access::effective))
+        .routes(routes!(admin::access::memberships))
+        .routes(routes!(check::one))
+        .routes(routes!(check::many))
+        .routes(routes!(authzen::evaluate::one))
+        .routes(routes!(authzen::evaluate::many))
+        .routes(routes!(authzen::search::subjects))
+        .routes(routes!(authzen::search::resources))
+        .routes(routes!(authzen::metadata))
         .routes(routes!(admin::plans::list))
         .routes(routes!(admin::plans::show))
         .routes(routes!(admin::plans::approve))
@@ -110,6 +148,7 @@ fn documented() -> OpenApiRouter<Service> {
         .routes(routes!(history::diff))
         .routes(routes!(history::why))
         .routes(routes!(history::events::events))
+        .routes(routes!(history::audit::audit))
         .routes(routes!(health::alive))
         .routes(routes!(health::ready))
         .routes(routes!(health::health))
@@ -129,10 +168,8 @@ pub fn router(service: Service, settings: &HttpConfig) -> Router {
     routes
         .route("/api/openapi.json", axum::routing::get(move || async move { axum::Json(document.as_ref().clone()) }))
         .fallback(async || Problem::new(StatusCode::NOT_FOUND, "there is nothing at this path"))
-        .method_not_allowed_fallback(async || {
-            Problem::new(StatusCode::METHOD_NOT_ALLOWED, "this path does not take that method")
-        })
         .layer(DefaultBodyLimit::max(settings.body_bytes_max))
+        .layer(middleware::from_fn_with_state(service.clone(), auth::guard))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(middleware::from_fn_with_state(service.clone(), observe::request))
         .with_state(service)

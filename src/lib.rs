@@ -1,5 +1,7 @@
 //! entitled: one store of who belongs to what, and why. See `ARCHITECTURE.md` for the way through it.
 
+pub mod access;
+pub mod access_log;
 pub mod admin;
 pub mod cli;
 pub mod clock;
@@ -14,6 +16,7 @@ pub mod http;
 mod json;
 pub mod login;
 pub mod metrics;
+pub mod oidc;
 pub mod provision;
 pub mod reconcile;
 pub mod report;

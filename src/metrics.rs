@@ -28,6 +28,8 @@ pub struct Metrics {
     logins: Family<LoginLabels, Counter>,
     login_sources: Family<FreshnessLabels, Counter>,
     requests: Family<RequestLabels, Counter>,
+    authentications_failed: Family<ReasonLabels, Counter>,
+    accesses_dropped: Counter,
     request_seconds: Family<RouteLabels, Histogram>,
 }
 
@@ -85,6 +87,11 @@ struct RequestLabels {
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct ReasonLabels {
+    reason: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct RouteLabels {
     route: String,
 }
@@ -107,6 +114,8 @@ impl Default for Metrics {
             logins: Family::default(),
             login_sources: Family::default(),
             requests: Family::default(),
+            authentications_failed: Family::default(),
+            accesses_dropped: Counter::default(),
             request_seconds: Family::new_with_constructor(request_seconds),
         };
         metrics.register();
@@ -139,6 +148,10 @@ impl Metrics {
         registry.register("logins", "Logins answered, by decision", self.logins.clone());
         registry.register("login_answers", "What logins were answered from, by source", self.login_sources.clone());
         registry.register("http_requests", "Requests answered, by route template", self.requests.clone());
+        let help = "Requests whose caller was not recognised, or may not do what was asked, by reason";
+        registry.register("authentications_failed", help, self.authentications_failed.clone());
+        let help = "Records of the access log that were not written";
+        registry.register("accesses_dropped", help, self.accesses_dropped.clone());
         let help = "How long requests took";
         registry.register_with_unit("http_request_duration", help, Unit::Seconds, self.request_seconds.clone());
     }
@@ -208,6 +221,16 @@ impl Metrics {
             let labels = FreshnessLabels { source: source.to_string(), freshness };
             self.login_sources.get_or_create(&labels).inc();
         }
+    }
+
+    /// Counts a request that was refused for who asked.
+    pub fn authentication_failed(&self, reason: &'static str) {
+        self.authentications_failed.get_or_create(&ReasonLabels { reason }).inc();
+    }
+
+    /// Counts records of the access log that were lost.
+    pub fn accesses_dropped(&self, records: u64) {
+        self.accesses_dropped.inc_by(records);
     }
 
     /// Counts a request; `route` is the template.

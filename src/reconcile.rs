@@ -270,7 +270,10 @@ impl Reconciler {
     async fn write(&self, unit: &mut Unit, run: &Run<'_>, plan: &Plan, at: Instant) -> Result<(), StoreError> {
         unit.write_people(&run.source.name, &plan.people).await?;
         unit.create_profiles(&plan.new_users).await?;
-        unit.record(&cause(run), at, plan.events()).await
+        let newcomers: Vec<UserId> = plan.new_users.iter().map(|(user, _)| *user).collect();
+        let mut events = plan.events();
+        events.extend(unit.seeded(&newcomers));
+        unit.record(&cause(run), at, events).await
     }
 
     /// The names of the groups that the result will list.

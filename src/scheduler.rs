@@ -10,20 +10,30 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::admin::Admin;
 use crate::config::{HistoryConfig, Schedule, SchedulerConfig};
 use crate::report::chain;
 use crate::runner::{Order, Runner};
 use crate::source::Source;
+use crate::store::StoreError;
 
 /// How often records that nobody needs any more are looked for.
 const TIDY_EVERY: Duration = Duration::from_hours(1);
 
+/// The most rows of the access log that one statement prunes.
+const PRUNED_ROWS_MAX: u32 = 5_000;
+
 /// A removal goes by a reading that began after its time.
 const PAST_DUE: TimeDelta = TimeDelta::milliseconds(1);
+
+/// How often memberships that were given until an instant are looked for.
+const EXPIRE_EVERY: Duration = Duration::from_secs(2);
 
 /// Runs every scheduled source until `stop` is cancelled; what is then in flight is the tracker's.
 pub struct Scheduler {
     pub runner: Runner,
+    /// The deployment's own hand.
+    pub admin: Admin,
     pub settings: SchedulerConfig,
     pub history: HistoryConfig,
     pub stop: CancellationToken,
@@ -45,7 +55,8 @@ impl Scheduler {
             };
             self.tasks.spawn(sources_loop.run(delay));
         }
-        self.tasks.spawn(tidy(self.runner.clone(), self.history.runs_kept, self.stop.clone()));
+        self.tasks.spawn(expire(self.admin.clone(), self.stop.clone()));
+        self.tasks.spawn(tidy(self.runner.clone(), self.history.clone(), self.stop.clone()));
     }
 
     /// Sources, and replicas that start together, don't all ask at once.
@@ -109,17 +120,51 @@ impl Loop {
     }
 }
 
-async fn tidy(runner: Runner, runs_kept: Duration, stop: CancellationToken) {
-    let clock = runner.store.clock().clone();
+async fn expire(admin: Admin, stop: CancellationToken) {
+    let clock = admin.store.clock().clone();
     loop {
+        match admin.end_expired().await {
+            Ok(0) => {}
+            Ok(ended) => tracing::info!(ended, "ended memberships that were given until now"),
+            Err(error) => tracing::warn!(detail = chain(&error), "memberships that are over were not ended"),
+        }
         tokio::select! {
             () = stop.cancelled() => return,
-            () = clock.sleep(TIDY_EVERY) => {}
+            () = clock.sleep(EXPIRE_EVERY) => {}
         }
-        match runner.store.forget_quiet_runs(clock.now() - runs_kept).await {
+    }
+}
+
+async fn tidy(runner: Runner, history: HistoryConfig, stop: CancellationToken) {
+    let clock = runner.store.clock().clone();
+    loop {
+        match runner.store.forget_quiet_runs(clock.now() - history.runs_kept).await {
             Ok(0) => {}
             Ok(forgotten) => tracing::info!(forgotten, "forgot old runs without changes"),
             Err(error) => tracing::warn!(detail = chain(&error), "old runs were not forgotten"),
         }
+        match prune_accesses(&runner, &history, &stop).await {
+            Ok(0) => {}
+            Ok(forgotten) => tracing::info!(forgotten, "pruned the access log"),
+            Err(error) => tracing::warn!(detail = chain(&error), "the access log was not pruned"),
+        }
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = clock.sleep(TIDY_EVERY) => {}
+        }
     }
+}
+
+/// Batch by batch, so that nobody waits long for the database.
+async fn prune_accesses(runner: &Runner, history: &HistoryConfig, stop: &CancellationToken) -> Result<u64, StoreError> {
+    let before = runner.store.clock().now() - history.accesses_kept;
+    let mut pruned = 0;
+    while !stop.is_cancelled() {
+        let batch = runner.store.forget_accesses(before, PRUNED_ROWS_MAX).await?;
+        pruned += batch;
+        if batch < u64::from(PRUNED_ROWS_MAX) {
+            break;
+        }
+    }
+    Ok(pruned)
 }

@@ -5,10 +5,14 @@
 //! Invariants: events and the rows that follow from them commit together; the log's head is the lock under which all
 //! writers stand, on both databases; no network call happens while it is held.
 
+mod access;
+mod accesses;
 mod accounts;
+mod check;
 mod connect;
 mod entitlements;
 mod error;
+mod grants;
 mod groups;
 mod history;
 mod leases;
@@ -26,22 +30,28 @@ mod runs;
 mod schema;
 mod sources;
 mod sql;
+mod tokens;
 mod unit;
 mod users;
 mod why;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use sea_orm::{ConnectionTrait, DatabaseConnection, StreamTrait};
 
+pub use access::{AccessRow, OverviewRow, Seen};
+pub use accesses::{AccessRecord, Accesses};
 pub use accounts::Standing;
+pub use check::{Answers, check_sql};
 pub use connect::{Access, Database};
 pub use error::StoreError;
+pub use grants::{GrantFilter, GrantRecord};
 pub use groups::{GroupRecord, GroupRow};
-pub use history::{Changed, MembersAt, PastMembership};
+pub use history::{AuditFilter, Changed, MembersAt, PastMembership};
 pub use leases::Lease;
 pub use log::StoredEvent;
-pub use memberships::MembershipRow;
+pub use memberships::{Expired, MembershipRow};
 pub use observations::{Applied, Mark, Observed};
 pub use plans::{Approval, HeldPlan};
 pub use profiles::{Profile, ProfileChange};
@@ -50,6 +60,7 @@ pub use readonly::{HIDDEN, READABLE, ReadonlyRole, RoleName};
 pub use resources::Resource;
 pub use runs::{Breadth, RunRecord, SourceRuns};
 pub use schema::{SchemaState, Step, expected_schema};
+pub use tokens::{PersonStanding, PresentedToken, TokenRecord};
 pub use unit::Unit;
 pub use users::UserRecord;
 pub use why::{Interval, PastGroup};
@@ -65,6 +76,9 @@ pub struct Store {
     clock: Clock,
     /// On SQLite one writer at a time: waiting here is fair and costs nothing, waiting in the database is neither.
     writer: Arc<tokio::sync::Mutex<()>>,
+    /// Whether new users enter `Everyone` by `system_seed`.
+    everyone_seeded: bool,
+    statements: Arc<AtomicU64>,
 }
 
 /// Something to read through: the store's connections, or an open transaction.
@@ -84,10 +98,30 @@ impl Store {
         &self.db
     }
 
+    /// The same store, seeding `Everyone` or leaving it to the sources that are mapped to it.
+    #[must_use]
+    pub fn with_everyone_seeded(self, everyone_seeded: bool) -> Self {
+        Self { everyone_seeded, ..self }
+    }
+
+    /// A turn to write, on SQLite; PostgreSQL has its own locks, and one that is waited for there holds nobody else up here.
+    async fn turn(&self) -> Option<tokio::sync::OwnedMutexGuard<()>> {
+        match self.database() {
+            Database::Sqlite => Some(Arc::clone(&self.writer).lock_owned().await),
+            Database::Postgres => None,
+        }
+    }
+
     /// The clock that stamps what is written.
     #[must_use]
     pub fn clock(&self) -> &Clock {
         &self.clock
+    }
+
+    /// How many statements this process has sent to the database so far.
+    #[must_use]
+    pub fn statements(&self) -> u64 {
+        self.statements.load(Ordering::Relaxed)
     }
 
     /// Which database this is.

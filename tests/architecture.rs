@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 const FILE_LINES_MAX: usize = 400;
 
 /// Each module under `src/` with the modules that it may import. A new module gets a line here.
-const MODULES: [(&str, &[&str]); 19] = [
+const MODULES: &[(&str, &[&str])] = &[
     ("clock", &[]),
     ("config", &[]),
     ("json", &[]),
@@ -19,14 +19,19 @@ const MODULES: [(&str, &[&str]); 19] = [
     ("report", &["metrics", "reconcile", "store"]),
     ("runner", &["clock", "reconcile", "report", "source", "store"]),
     ("login", &["clock", "reconcile", "report", "runner", "source", "store"]),
-    ("scheduler", &["clock", "config", "report", "runner", "source"]),
+    ("scheduler", &["admin", "clock", "config", "report", "runner", "source", "store"]),
     ("hints", &["reconcile", "report", "runner", "source"]),
     ("provision", &["source", "store"]),
+    ("access", &["store"]),
     ("admin", &["config", "store"]),
+    ("access_log", &["clock", "metrics", "report", "store"]),
     ("history", &["config", "store"]),
+    ("oidc", &["clock", "config"]),
     (
         "http",
         &[
+            "access_log",
+            "access",
             "admin",
             "config",
             "decoders",
@@ -35,6 +40,7 @@ const MODULES: [(&str, &[&str]); 19] = [
             "json",
             "login",
             "metrics",
+            "oidc",
             "provision",
             "report",
             "source",
@@ -46,6 +52,8 @@ const MODULES: [(&str, &[&str]); 19] = [
     (
         "daemon",
         &[
+            "access_log",
+            "admin",
             "clock",
             "config",
             "hints",
@@ -53,6 +61,7 @@ const MODULES: [(&str, &[&str]); 19] = [
             "http",
             "login",
             "metrics",
+            "oidc",
             "report",
             "runner",
             "scheduler",
@@ -86,10 +95,10 @@ const CRATES: [(&str, &[&str]); 17] = [
     ("entitled_migration", &["store"]),
     // Named in a log filter alone.
     ("sqlx", &["cli/telemetry"]),
-    ("reqwest", &["source", "cli/demo"]),
+    ("reqwest", &["source", "oidc", "cli/demo"]),
     ("governor", &["source"]),
     ("backoff", &["source"]),
-    ("jsonwebtoken", &["source"]),
+    ("jsonwebtoken", &["source", "oidc"]),
     ("axum", &["http", "daemon"]),
     ("tower_http", &["http"]),
     ("utoipa", &["http"]),
@@ -103,7 +112,7 @@ const CRATES: [(&str, &[&str]); 17] = [
 
 #[test]
 fn modules_import_only_what_stands_below_them() {
-    let allowed = BTreeMap::from(MODULES);
+    let allowed = MODULES.iter().copied().collect::<BTreeMap<_, _>>();
     let faults = every_line("src", |module, file, code| {
         let Some(below) = allowed.get(module) else {
             return vec![format!("the module {module} is not in the table of layers")];

@@ -14,7 +14,9 @@ mod m20261124_000005_directory;
 mod m20261124_000006_plans;
 mod m20261125_000007_removals;
 mod m20261125_000008_history;
-mod m20261125_000009_paths;
+mod m20261125_000009_tokens;
+mod m20261125_000010_grants;
+mod m20261125_000011_paths;
 
 /// All steps, oldest first.
 pub struct Migrator;
@@ -31,7 +33,9 @@ impl MigratorTrait for Migrator {
             Box::new(m20261124_000006_plans::Migration),
             Box::new(m20261125_000007_removals::Migration),
             Box::new(m20261125_000008_history::Migration),
-            Box::new(m20261125_000009_paths::Migration),
+            Box::new(m20261125_000009_tokens::Migration),
+            Box::new(m20261125_000010_grants::Migration),
+            Box::new(m20261125_000011_paths::Migration),
         ]
     }
 }

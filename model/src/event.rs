@@ -1,25 +1,33 @@
 //! Events: what happened, immutable and chained. Payloads hold ids and small scalars, never an address or a secret.
 
+mod administrator;
 mod entitlement;
+mod grant;
 mod group;
 mod membership;
 mod plan;
 mod recorded;
 mod resource;
 mod source;
+mod token;
 mod user;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+pub use administrator::{BreakGlassGranted, SeedFailed, SeedFailure};
 pub use entitlement::{EntitlementChange, EntitlementChanged};
+pub use grant::{GrantCreated, GrantDeleted, Granted};
 pub use group::{GroupCreated, GroupDeleted, GroupDescriptionChanged, GroupRenamed};
 pub use membership::{MembershipChanged, RemovalBlocked, RemovalCancelled, RemovalScheduled};
 pub use plan::{PlanApplied, PlanApprovalVoided, PlanApproved, PlanRejected, VoidReason};
 pub use recorded::{Cause, Digest, GENESIS, Recorded, Written};
 pub use resource::{ResourceAttributesChanged, ResourceProvisioned};
 pub use source::SourceForgotten;
-pub use user::{ProfileField, StandingChanged, UserCreated, UserErased, UserProfileChanged};
+pub use token::{TokenCreated, TokenRevoked};
+pub use user::{
+    ProfileField, StandingChanged, UserCreated, UserDeactivated, UserErased, UserProfileChanged, UserRestored,
+};
 
 /// The version under which today's payloads are written.
 pub const SCHEMA_VERSION: i32 = 1;
@@ -104,11 +112,15 @@ events! {
     UserProfileChanged(UserProfileChanged) = "user.profile_changed",
     UserSuspended(StandingChanged) = "user.suspended",
     UserReactivated(StandingChanged) = "user.reactivated",
+    UserDeactivated(UserDeactivated) = "user.deactivated",
+    UserRestored(UserRestored) = "user.restored",
     UserErased(UserErased) = "user.erased",
     GroupCreated(GroupCreated) = "group.created",
     GroupRenamed(GroupRenamed) = "group.renamed",
     GroupDescriptionChanged(GroupDescriptionChanged) = "group.description_changed",
     GroupDeleted(GroupDeleted) = "group.deleted",
+    GrantCreated(GrantCreated) = "grant.created",
+    GrantDeleted(GrantDeleted) = "grant.deleted",
     MembershipChanged(MembershipChanged) = "membership.changed",
     MembershipRemovalBlocked(RemovalBlocked) = "membership.removal_blocked",
     MembershipRemovalScheduled(RemovalScheduled) = "membership.removal_scheduled",
@@ -121,6 +133,10 @@ events! {
     SourceForgotten(SourceForgotten) = "source.forgotten",
     ResourceProvisioned(ResourceProvisioned) = "resource.provisioned",
     ResourceAttributesChanged(ResourceAttributesChanged) = "resource.attributes_changed",
+    TokenCreated(TokenCreated) = "token.created",
+    TokenRevoked(TokenRevoked) = "token.revoked",
+    SeedFailed(SeedFailed) = "administrator.seed_failed",
+    BreakGlassGranted(BreakGlassGranted) = "administrator.break_glass_granted",
 }
 
 /// Why a stored event can't be read.

@@ -59,7 +59,7 @@ pub fn entries<'e>(event: &'e Event, about: About) -> Vec<Entry<'e>> {
 }
 
 fn memberships(changed: &MembershipChanged, about: About) -> Vec<Entry<'_>> {
-    let MembershipChanged { group, source, added, removed } = changed;
+    let MembershipChanged { group, source, added, removed, expires_at: _ } = changed;
     let removed = removed.iter().map(|user| (Change::Removed, *user));
     let changes = removed.chain(added.iter().map(|user| (Change::Added, *user)));
     let told = changes.filter(|(_, of)| match about {

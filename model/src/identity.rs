@@ -43,8 +43,16 @@ id!(
     GroupId
 );
 id!(
+    /// A grant's id.
+    GrantId
+);
+id!(
     /// One execution; shared by the sources that it asks.
     RunId
+);
+id!(
+    /// A token's id: no secret, and its only name in logs and events.
+    TokenId
 );
 id!(
     /// An event's id, by which consumers recognise a repeated delivery.
@@ -248,6 +256,42 @@ pub struct Facet {
     pub permission: String,
 }
 
+/// What may be done with a resource: a word that the applications and the rules of mapped entitlements share.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Permission(String);
+
+impl Permission {
+    /// The longest allowed permission, in bytes.
+    pub const BYTES_MAX: usize = 63;
+
+    /// Reads a permission; surrounding white space is dropped. ASCII alone, so that no two look the same.
+    ///
+    /// # Errors
+    /// When it is blank, too long or not `[a-z][a-z0-9_]*`.
+    pub fn parse(given: &str) -> Result<Self, InvalidName> {
+        const WHAT: &str = "a permission";
+        let trimmed = given.trim();
+        if trimmed.is_empty() {
+            return Err(InvalidName::Blank { what: WHAT });
+        }
+        if trimmed.len() > Self::BYTES_MAX {
+            return Err(InvalidName::TooLong { what: WHAT, bytes_max: Self::BYTES_MAX });
+        }
+        let word = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+        if !trimmed.starts_with(|c: char| c.is_ascii_lowercase()) || !trimmed.chars().all(word) {
+            let expected = "lower-case letters, digits and `_`, beginning with a letter";
+            return Err(InvalidName::Form { what: WHAT, expected });
+        }
+        Ok(Self(trimmed.to_owned()))
+    }
+
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
 /// A group's name, unique in the store.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -324,6 +368,16 @@ mod tests {
     fn what_is_not_an_address_is_refused() {
         for bad in ["", "  ", "ann", "@x.fr", "ann@", "a@b@c", "a b@c.fr", "a@c.fr\0"] {
             assert!(EmailAddress::parse(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_permission_is_a_plain_word() {
+        // M5
+        assert_eq!(Permission::parse(" admin ").as_ref().map(Permission::as_str), Ok("admin"));
+        let long = "a".repeat(64);
+        for bad in ["", "  ", "Admin", "can read", "1st", "_x", "аdmin", "a\0", "a:b", &long] {
+            assert!(Permission::parse(bad).is_err(), "{bad:?}");
         }
     }
 

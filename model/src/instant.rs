@@ -36,6 +36,27 @@ pub fn begin_after(now: Instant, latest: Option<Instant>) -> Instant {
     }
 }
 
+/// The written form, for serde.
+pub mod text {
+    use serde::{Deserialize, Deserializer, Serializer, de};
+
+    use super::{DateTime, Instant, Utc};
+
+    /// # Errors
+    /// As the serializer's.
+    pub fn serialize<S: Serializer>(at: &Instant, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&super::written(*at))
+    }
+
+    /// # Errors
+    /// When the text is no instant.
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Instant, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let at = DateTime::parse_from_rfc3339(&text).map_err(de::Error::custom)?;
+        Ok(super::to_micros(at.with_timezone(&Utc)))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -7,6 +7,7 @@
 //! be stored) → [`diff`](mod@diff) (against what is stored) → [`plan`] (guarded, hashed) → [`event`] (what happened,
 //! chained) → [`projection`] (rows that follow). Looking back: [`moment`], [`history`], [`why`].
 
+pub mod access;
 pub mod desired;
 pub mod diff;
 pub mod entitlement;
@@ -25,11 +26,13 @@ pub mod people;
 pub mod plan;
 pub mod projection;
 pub mod resource;
+pub mod token;
 pub mod why;
 
 pub use entitlement::{EntitlementKey, EntitlementValue};
 pub use identity::{
-    EmailAddress, EmailKey, EventId, Facet, GroupId, GroupName, Position, RunId, SourceName, Subject, UserId,
+    EmailAddress, EmailKey, EventId, Facet, GrantId, GroupId, GroupName, Permission, Position, RunId, SourceName,
+    Subject, TokenId, UserId,
 };
 pub use instant::Instant;
 pub use mapping::MapRule;

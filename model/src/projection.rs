@@ -2,10 +2,10 @@
 
 use crate::entitlement::EntitlementValue;
 use crate::event::{
-    Event, GroupCreated, PlanApplied, PlanApprovalVoided, PlanApproved, PlanRejected, Recorded, RemovalCancelled,
-    RemovalScheduled, ResourceAttributesChanged, ResourceProvisioned,
+    Event, GrantCreated, Granted, GroupCreated, PlanApplied, PlanApprovalVoided, PlanApproved, PlanRejected, Recorded,
+    RemovalCancelled, RemovalScheduled, ResourceAttributesChanged, ResourceProvisioned, TokenCreated,
 };
-use crate::identity::{GroupId, Position, SourceName, UserId};
+use crate::identity::{GroupId, Position, SourceName, TokenId, UserId};
 use crate::instant::Instant;
 use crate::resource::Attributes;
 
@@ -15,7 +15,7 @@ pub enum RowChange<'e> {
     InsertUsers {
         users: &'e [UserId],
     },
-    /// The user can't use anything any more, whatever a source says.
+    /// The user can't use anything any more, whatever a source says, until they are restored.
     Deactivate {
         user: UserId,
     },
@@ -27,6 +27,9 @@ pub enum RowChange<'e> {
     DeleteSuspension {
         user: UserId,
         source: &'e SourceName,
+    },
+    Restore {
+        user: UserId,
     },
     InsertGroup(&'e GroupCreated),
     RenameGroup {
@@ -41,6 +44,8 @@ pub enum RowChange<'e> {
     EndGroup {
         group: GroupId,
     },
+    InsertGrant(&'e GrantCreated),
+    DeleteGrants(&'e [Granted]),
     OpenMemberships {
         group: GroupId,
         source: &'e SourceName,
@@ -88,6 +93,10 @@ pub enum RowChange<'e> {
         resource_id: &'e str,
         attributes: &'e Attributes,
     },
+    InsertToken(&'e TokenCreated),
+    RevokeToken {
+        token: TokenId,
+    },
 }
 
 /// When a row change takes effect.
@@ -110,6 +119,8 @@ pub fn row_changes(recorded: &Recorded) -> (Since, Vec<RowChange<'_>>) {
         Event::UserReactivated(event) => {
             vec![RowChange::DeleteSuspension { user: event.user, source: &event.source }]
         }
+        Event::UserDeactivated(event) => vec![RowChange::Deactivate { user: event.user }],
+        Event::UserRestored(event) => vec![RowChange::Restore { user: event.user }],
         Event::UserErased(event) => vec![RowChange::Deactivate { user: event.user }],
         Event::GroupCreated(event) => vec![RowChange::InsertGroup(event)],
         Event::GroupRenamed(event) => vec![RowChange::RenameGroup { group: event.group, name: &event.after }],
@@ -117,11 +128,16 @@ pub fn row_changes(recorded: &Recorded) -> (Since, Vec<RowChange<'_>>) {
             vec![RowChange::DescribeGroup { group: event.group, description: event.after.as_deref() }]
         }
         Event::GroupDeleted(event) => vec![RowChange::EndGroup { group: event.group }],
+        Event::GrantCreated(event) => vec![RowChange::InsertGrant(event)],
+        Event::GrantDeleted(event) => vec![RowChange::DeleteGrants(&event.before)],
         Event::MembershipChanged(event) => {
             let (group, source) = (event.group, &event.source);
             let close = RowChange::CloseMemberships { group, source, users: &event.removed };
             let open = RowChange::OpenMemberships { group, source, users: &event.added };
-            vec![close, open]
+            let mut changes = vec![close, open];
+            let until = |due_at| RowChange::MarkDue { group, source, users: &event.added, due_at: Some(due_at) };
+            changes.extend(event.expires_at.as_deref().map(until));
+            changes
         }
         Event::MembershipRemovalBlocked(event) => {
             vec![RowChange::MarkBlocked { group: event.group, source: &event.source, user: event.user }]
@@ -153,6 +169,10 @@ pub fn row_changes(recorded: &Recorded) -> (Since, Vec<RowChange<'_>>) {
             after: attributes,
             before: _,
         }) => vec![RowChange::PutResource { resource_type, resource_id, attributes }],
+        Event::TokenCreated(event) => vec![RowChange::InsertToken(event)],
+        Event::TokenRevoked(event) => vec![RowChange::RevokeToken { token: event.token }],
+        // The membership that was given is told by an event of its own.
+        Event::SeedFailed(_) | Event::BreakGlassGranted(_) => Vec::new(),
     };
     (since, changes)
 }

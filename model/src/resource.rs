@@ -18,11 +18,33 @@ pub struct ResourceType {
     pub field: &'static str,
     /// The word for one resource in an answer.
     pub noun: &'static str,
+    /// What people call the type.
+    pub name: &'static str,
+    /// An id of the type's form.
+    pub example: &'static str,
+    /// Where its resources are found.
+    pub listed: Listed,
     /// The feature under which administrators may create resources of the type.
     pub create_feature: &'static str,
     /// The feature under which they may give and take access to them.
     pub access_feature: &'static str,
     id: IdForm,
+}
+
+/// How the resources of a type are listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Listed {
+    /// Those that were provisioned, or made by hand.
+    Provisioned,
+}
+
+impl Listed {
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Listed::Provisioned => "provisioned",
+        }
+    }
 }
 
 /// What an id of the type looks like.
@@ -33,11 +55,14 @@ enum IdForm {
 }
 
 /// All types.
-pub const RESOURCE_TYPES: [ResourceType; 1] = [ResourceType {
+pub const RESOURCE_TYPES: &[ResourceType] = &[ResourceType {
     key: "maildomain",
     path: "maildomains",
     field: "domains",
     noun: "domain",
+    name: "Mail domain",
+    example: "commune-a.fr",
+    listed: Listed::Provisioned,
     create_feature: "maildomain_create",
     access_feature: "maildomain_manage_access",
     id: IdForm::Domain,
@@ -51,6 +76,20 @@ impl ResourceType {
     #[must_use]
     pub fn of_path(path: &str) -> Option<&'static ResourceType> {
         RESOURCE_TYPES.iter().find(|kind| kind.path == path || kind.key == path)
+    }
+
+    /// The type of that key.
+    #[must_use]
+    pub fn of_key(key: &str) -> Option<&'static ResourceType> {
+        RESOURCE_TYPES.iter().find(|kind| kind.key == key)
+    }
+
+    /// What an id of the type looks like, in words.
+    #[must_use]
+    pub fn id_format(&self) -> &'static str {
+        match self.id {
+            IdForm::Domain => "a domain name, trimmed and in lower case",
+        }
     }
 
     /// Reads an id: trimmed, lower-cased and checked.
@@ -141,7 +180,9 @@ mod tests {
         // M11
         assert_eq!(ResourceType::of_path("maildomain"), ResourceType::of_path("maildomains"));
         assert_eq!(ResourceType::of_path("unicorns"), None);
-        for kind in &RESOURCE_TYPES {
+        for kind in RESOURCE_TYPES {
+            assert_eq!(ResourceType::of_key(kind.key), Some(kind));
+            assert_eq!(kind.id(kind.example).as_deref(), Ok(kind.example), "an example is an id as it is stored");
             assert_eq!(
                 RESOURCE_TYPES.iter().filter(|other| other.key == kind.key || other.path == kind.path).count(),
                 1

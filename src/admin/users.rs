@@ -1,12 +1,67 @@
-//! Users: what is personal about them is erased at a person's word.
+//! Users by hand: made known, shut out, let in again; and erased, at a person's word.
 
-use entitled_model::event::{Event, UserErased};
-use entitled_model::{GroupId, SourceName, UserId};
+use entitled_model::event::{Event, UserDeactivated, UserErased, UserRestored};
+use entitled_model::{EmailAddress, GroupId, SourceName, UserId};
 
 use super::{Admin, AdminError, admin, reason};
-use crate::store::Unit;
+use crate::store::{Unit, UserRecord};
 
 impl Admin {
+    /// Makes a user known.
+    ///
+    /// # Errors
+    /// When somebody has the address.
+    pub async fn create_user(&self, email: &EmailAddress) -> Result<UserRecord, AdminError> {
+        let mut unit = self.store.begin().await?;
+        if self.store.user_by_email(unit.reader(), &email.key()).await?.is_some() {
+            return Err(AdminError::AddressTaken);
+        }
+        let (user, events) = self.newcomer(&mut unit, email).await?;
+        self.record(&mut unit, events).await?;
+        let made = self.user(&unit, user).await?;
+        unit.commit().await?;
+        Ok(made)
+    }
+
+    /// Shuts a user out, whatever sources say; one who is out already stays so.
+    ///
+    /// # Errors
+    /// When there is no such user, or it is the last active person in `Admin`.
+    pub async fn deactivate_user(&self, user: UserId) -> Result<UserRecord, AdminError> {
+        let mut unit = self.store.begin().await?;
+        let before = self.user(&unit, user).await?;
+        if before.status == "deactivated" {
+            return Ok(before);
+        }
+        if self.is_last_administrator(&unit, user).await? {
+            return Err(AdminError::LastAdministrator);
+        }
+        self.record(&mut unit, vec![Event::UserDeactivated(UserDeactivated { user })]).await?;
+        let after = self.user(&unit, user).await?;
+        unit.commit().await?;
+        Ok(after)
+    }
+
+    /// Lets a deactivated user in again; whom a source has suspended stays suspended.
+    ///
+    /// # Errors
+    /// When there is no such user, or they were erased.
+    pub async fn reactivate_user(&self, user: UserId) -> Result<UserRecord, AdminError> {
+        let mut unit = self.store.begin().await?;
+        let before = self.user(&unit, user).await?;
+        if before.status != "deactivated" {
+            return Ok(before);
+        }
+        // Who was erased has no name by which they could come again.
+        if before.profile.email.is_none() && before.profile.sub.is_none() {
+            return Err(AdminError::NotActive("erased".to_owned()));
+        }
+        self.record(&mut unit, vec![Event::UserRestored(UserRestored { user })]).await?;
+        let after = self.user(&unit, user).await?;
+        unit.commit().await?;
+        Ok(after)
+    }
+
     /// Erases a user's address, `sub`, claims and accounts. The id stays, deactivated, and with it what the log tells of it.
     ///
     /// What administrators gave goes; what sources gave goes by their next answer, which knows no such person any more.
@@ -29,6 +84,23 @@ impl Admin {
         unit.erase_profile(user).await?;
         unit.commit().await?;
         Ok(())
+    }
+
+    async fn user(&self, unit: &Unit, user: UserId) -> Result<UserRecord, AdminError> {
+        self.store.user_by_id(unit.reader(), user).await?.ok_or(AdminError::NoUser)
+    }
+
+    /// A new user's id and events; their profile is written.
+    pub(super) async fn newcomer(
+        &self,
+        unit: &mut Unit,
+        email: &EmailAddress,
+    ) -> Result<(UserId, Vec<Event>), AdminError> {
+        let user = UserId(self.store.clock().new_id());
+        unit.create_profiles(&[(user, email.clone())]).await?;
+        let mut events = vec![Event::users_created(vec![user])];
+        events.extend(unit.seeded(&[user]));
+        Ok((user, events))
     }
 
     async fn given_by_hand(&self, unit: &Unit, user: UserId) -> Result<Vec<(GroupId, SourceName)>, AdminError> {

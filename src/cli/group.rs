@@ -1,12 +1,14 @@
 //! `entitled group`: groups and their members, and what an administrator does about them by hand.
 
+use std::time::Duration;
+
 use clap::Subcommand;
 use entitled_model::instant::written;
-use entitled_model::{GroupId, GroupName, UserId};
+use entitled_model::{GroupId, GroupName, Instant, UserId};
 use serde_json::{Value, json};
 
 use super::say::{say, table};
-use super::{CliError, Exit, Output, admin, open};
+use super::{CliError, Exit, Output, admin, open, user};
 use crate::admin::AdminError;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -34,7 +36,7 @@ pub enum Group {
         #[arg(long)]
         description: Option<String>,
     },
-    /// Delete a group that was made by hand, with its memberships
+    /// Delete a group that was made by hand, with its memberships and grants
     Delete {
         /// The group's name or id
         group: String,
@@ -46,6 +48,12 @@ pub enum Group {
         /// An e-mail, a sub or a user id
         #[arg(value_name = "U")]
         user: String,
+        /// When the membership ends by itself, such as 2026-12-31T18:00:00Z [default: never]
+        #[arg(long, value_name = "INSTANT", value_parser = instant, conflicts_with = "expires_in")]
+        expires_at: Option<Instant>,
+        /// The same, from now on, such as 8h
+        #[arg(long, value_name = "DURATION", value_parser = super::plan::duration)]
+        expires_in: Option<Duration>,
     },
     /// Take a user out of a group into which they were put by hand
     RemoveMember {
@@ -74,10 +82,11 @@ pub async fn run(group: Group, config: &Config, clock: &Clock) -> Result<Exit, C
             let admin = admin(config, clock).await?;
             admin.delete_group(found(&admin.store, &group).await?).await?;
         }
-        Group::AddMember { group, user } => {
+        Group::AddMember { group, user, expires_at, expires_in } => {
             let admin = admin(config, clock).await?;
             let (group, user) = (found(&admin.store, &group).await?, user_of(&admin.store, &user).await?);
-            admin.add_member(group, user).await?;
+            let expires_at = expires_at.or(expires_in.map(|wait| clock.now() + wait));
+            admin.add_member(group, user, expires_at).await?;
         }
         Group::RemoveMember { group, user } => {
             let admin = admin(config, clock).await?;
@@ -88,15 +97,17 @@ pub async fn run(group: Group, config: &Config, clock: &Clock) -> Result<Exit, C
     Ok(Exit::Done)
 }
 
-async fn found(store: &Store, name: &str) -> Result<GroupId, CliError> {
+fn instant(text: &str) -> Result<Instant, String> {
+    entitled_model::instant::read(text).ok_or_else(|| "expected an instant of RFC 3339".to_owned())
+}
+
+pub(super) async fn found(store: &Store, name: &str) -> Result<GroupId, CliError> {
     let found = store.group_by_any_name(name).await?;
     found.ok_or_else(|| CliError::usage("there is no such group", "entitled group list shows all"))
 }
 
 async fn user_of(store: &Store, name: &str) -> Result<UserId, CliError> {
-    let found = store.user_by_any_name(store.reader(), name).await?;
-    let unknown = || CliError::usage("there is no such user", "entitled user list shows who is known");
-    found.map(|user| user.id).ok_or_else(unknown)
+    user::found(store, name).await.map(|user| user.id)
 }
 
 async fn list(store: &Store, output: Output) -> Result<(), CliError> {

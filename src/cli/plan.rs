@@ -59,7 +59,7 @@ pub enum Plan {
     },
 }
 
-fn duration(text: &str) -> Result<Duration, String> {
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
     config::duration(text).ok_or_else(|| "expected a whole number and ms, s, m, h or d".to_owned())
 }
 

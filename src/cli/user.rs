@@ -1,15 +1,22 @@
-//! `entitled user`: who is known, with what they have.
+//! `entitled user`: who is known, with what they have; made known and shut out by hand.
 
 use clap::Subcommand;
+use entitled_model::EmailAddress;
+use entitled_model::access::ResourceRef;
 use entitled_model::instant::written;
+use entitled_model::{Position, SourceName};
 use serde_json::{Value, json};
 
 use super::group::{due_at, with_due_at};
 use super::say::{say, table};
 use super::{CliError, Exit, Output, admin, open};
+use crate::admin::AdminError;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::store::{Access, MembershipRow, Store, UserRecord};
+use crate::store::{Access, AccessRow, MembershipRow, Seen, Store, UserRecord};
+
+/// How many resources are read at a time.
+const PAGE_RESOURCES: u64 = 1_000;
 
 #[derive(Subcommand)]
 pub enum User {
@@ -21,6 +28,23 @@ pub enum User {
         #[arg(long, value_enum, default_value_t = Output::Table)]
         output: Output,
     },
+    /// Make a user known
+    Create {
+        /// Their address
+        email: String,
+    },
+    /// Shut a user out, whatever sources say
+    Deactivate {
+        /// An e-mail, a sub or a user id
+        #[arg(value_name = "U")]
+        user: String,
+    },
+    /// Let a deactivated user in again
+    Reactivate {
+        /// An e-mail, a sub or a user id
+        #[arg(value_name = "U")]
+        user: String,
+    },
     /// Erase what is personal about a user; the id stays, deactivated, and the log stays whole
     Erase {
         /// An e-mail, a sub or a user id
@@ -30,6 +54,14 @@ pub enum User {
         #[arg(long)]
         reason: String,
     },
+    /// All that a user has, by resource: each permission with the groups and sources that give it
+    Access {
+        /// An e-mail, a sub or a user id
+        #[arg(value_name = "U")]
+        user: String,
+        #[arg(long, value_enum, default_value_t = Output::Table)]
+        output: Output,
+    },
     /// All users
     List {
         #[arg(long, value_enum, default_value_t = Output::Table)]
@@ -38,14 +70,31 @@ pub enum User {
 }
 
 pub async fn run(user: User, config: &Config, clock: &Clock) -> Result<Exit, CliError> {
-    if let User::Erase { user, reason } = user {
-        return erase(config, clock, &user, &reason).await;
-    }
-    let store = open(config, clock, Access::ReadOnly).await?;
     match user {
-        User::Erase { .. } => {}
-        User::Show { user, output } => show(&store, &named(&store, &user).await?, output).await?,
+        User::Show { user, output } => {
+            let store = open(config, clock, Access::ReadOnly).await?;
+            show(&store, &found(&store, &user).await?, output).await?;
+        }
+        User::Create { email } => {
+            let admin = admin(config, clock).await?;
+            let email = EmailAddress::parse(&email).map_err(AdminError::from)?;
+            say!("{}", admin.create_user(&email).await?.id);
+        }
+        User::Deactivate { user } => {
+            let admin = admin(config, clock).await?;
+            admin.deactivate_user(found(&admin.store, &user).await?.id).await?;
+        }
+        User::Reactivate { user } => {
+            let admin = admin(config, clock).await?;
+            admin.reactivate_user(found(&admin.store, &user).await?.id).await?;
+        }
+        User::Erase { user, reason } => drop(erase(config, clock, &user, &reason).await?),
+        User::Access { user, output } => {
+            let store = open(config, clock, Access::ReadOnly).await?;
+            access(&store, &found(&store, &user).await?, output).await?;
+        }
         User::List { output } => {
+            let store = open(config, clock, Access::ReadOnly).await?;
             let users = store.users(store.reader(), false).await?;
             match output {
                 Output::Json => say!("{:#}", Value::from_iter(users.iter().map(summary))),
@@ -61,7 +110,7 @@ pub async fn run(user: User, config: &Config, clock: &Clock) -> Result<Exit, Cli
 
 async fn erase(config: &Config, clock: &Clock, user: &str, reason: &str) -> Result<Exit, CliError> {
     let admin = admin(config, clock).await?;
-    let user = named(&admin.store, user).await?.id;
+    let user = found(&admin.store, user).await?.id;
     admin.erase_user(user, reason).await?;
     // On SQLite this folds the write-ahead log, with the pages before, into the file.
     admin.store.close().await?;
@@ -69,7 +118,7 @@ async fn erase(config: &Config, clock: &Clock, user: &str, reason: &str) -> Resu
     Ok(Exit::Done)
 }
 
-async fn named(store: &Store, name: &str) -> Result<UserRecord, CliError> {
+pub(super) async fn found(store: &Store, name: &str) -> Result<UserRecord, CliError> {
     let found = store.user_by_any_name(store.reader(), name).await?;
     found.ok_or_else(|| CliError::usage("there is no such user", "entitled user list shows who is known"))
 }
@@ -114,6 +163,43 @@ async fn show(store: &Store, user: &UserRecord, output: Output) -> Result<(), Cl
             say!("{}", table(["group", "source", "added at", "due at"], rows));
             let rows = stated.map(|(source, key, value, _)| [key.clone(), source.to_string(), value.text().to_owned()]);
             say!("{}", table(["entitlement", "source", "value"], rows));
+        }
+    }
+    Ok(())
+}
+
+async fn access(store: &Store, user: &UserRecord, output: Output) -> Result<(), CliError> {
+    let (mut found, mut after, mut position) = (Vec::new(), ResourceRef::before_all(), Position(0));
+    // A page follows where the one before ended, so that the whole is listed.
+    while let Some(Seen { position: at, found: (_, page) }) =
+        store.access_of_user(store.reader(), user.id, None, &after, PAGE_RESOURCES).await?
+    {
+        position = at;
+        let Some(last) = page.last() else { break };
+        after = last.resource.clone();
+        found.extend(page);
+    }
+    match output {
+        Output::Json => {
+            let row = |row: &AccessRow| {
+                let AccessRow { resource, permission, path } = row;
+                json!({"resource_type": resource.resource_type, "resource_id": resource.resource_id,
+                    "permission": permission, "group": path.name, "group_id": path.group,
+                    "by": path.by(), "grant_id": path.grant, "sources": path.sources})
+            };
+            let access: Value = found.iter().map(row).collect();
+            say!("{:#}", json!({"user_id": user.id, "status": user.status, "position": position, "access": access}));
+        }
+        Output::Table => {
+            say!("{}  {}  {}", user.id, email(user), user.status);
+            let rows = found.into_iter().map(|AccessRow { resource, permission, path }| {
+                let by = path.by().to_owned();
+                let sources: Vec<&str> = path.sources.iter().map(SourceName::as_str).collect();
+                let sources = sources.join(", ");
+                let resource = format!("{}:{}", resource.resource_type, resource.resource_id);
+                [resource, permission, path.name, by, sources]
+            });
+            say!("{}", table(["resource", "permission", "group", "by", "sources"], rows));
         }
     }
     Ok(())

@@ -6,18 +6,24 @@ use std::net::SocketAddr;
 use std::str::FromStr;
 use std::time::Duration;
 
+use url::Url;
+
+use super::address::PlainHttp;
 use super::pattern;
 use super::reader::Section;
 use super::secret::Secret;
 use super::writer::{Page, count, time};
 
-const SCOPES: &str = "hook:login, hook:deploycenter, provision:<resource_type>, read, admin";
+const SCOPES: &str = "hook:login, hook:deploycenter, provision:<resource_type>, check, read, admin";
 
 /// The HTTP listener.
 #[derive(Clone, Debug, PartialEq)]
 pub struct HttpConfig {
     /// Address and port. Default: `127.0.0.1:8420`.
     pub listen: SocketAddr,
+    /// Where callers reach this interface: it identifies the decision point in AuthZEN's metadata. Default: not said, so
+    /// that there is no such document.
+    pub public_url: Option<Url>,
     /// Machine callers; names are unique, and so are secrets. Default: none, so every protected call is refused.
     pub keys: Vec<HttpKey>,
     /// The largest request body, in bytes. Default: 65,536.
@@ -46,6 +52,8 @@ pub enum Scope {
     HookDeployCenter,
     /// `provision:<resource_type>`: create resources of this type.
     Provision(String),
+    /// `check`: ask whether a user may do something with a resource, and no more.
+    Check,
     /// `read`: queries.
     Read,
     /// `admin`: administration and queries.
@@ -60,7 +68,7 @@ impl HttpConfig {
         let scopes = self.keys.iter().flat_map(|key| &key.scopes);
         let provisioned = scopes.filter_map(|scope| match scope {
             Scope::Provision(resource_type) => Some(resource_type.clone()),
-            Scope::HookLogin | Scope::HookDeployCenter | Scope::Read | Scope::Admin => None,
+            Scope::HookLogin | Scope::HookDeployCenter | Scope::Check | Scope::Read | Scope::Admin => None,
         });
         provisioned.collect()
     }
@@ -73,6 +81,7 @@ impl FromStr for Scope {
         match text {
             "hook:login" => Ok(Self::HookLogin),
             "hook:deploycenter" => Ok(Self::HookDeployCenter),
+            "check" => Ok(Self::Check),
             "read" => Ok(Self::Read),
             "admin" => Ok(Self::Admin),
             _ => text
@@ -90,6 +99,7 @@ impl fmt::Display for Scope {
             Self::HookLogin => formatter.write_str("hook:login"),
             Self::HookDeployCenter => formatter.write_str("hook:deploycenter"),
             Self::Provision(resource_type) => write!(formatter, "provision:{resource_type}"),
+            Self::Check => formatter.write_str("check"),
             Self::Read => formatter.write_str("read"),
             Self::Admin => formatter.write_str("admin"),
         }
@@ -106,6 +116,7 @@ impl HttpConfig {
         let timeouts = Duration::from_millis(10)..=Duration::from_mins(10);
         Self {
             listen: listen.unwrap_or(SocketAddr::from(([127, 0, 0, 1], 8420))),
+            public_url: section.key("public_url").address(PlainHttp::Warned),
             keys,
             body_bytes_max: section.key("body_bytes_max").integer(1..=16 * 1024 * 1024).unwrap_or(65_536),
             request_timeout: section.key("request_timeout").duration(timeouts).unwrap_or(Duration::from_secs(30)),
@@ -113,9 +124,10 @@ impl HttpConfig {
     }
 
     pub(super) fn show(&self, page: &mut Page) {
-        let Self { listen, keys, body_bytes_max, request_timeout } = self;
+        let Self { listen, public_url, keys, body_bytes_max, request_timeout } = self;
         page.section("http");
         page.put("listen", listen.to_string());
+        page.put_some("public_url", public_url.as_ref().map(Url::as_str));
         page.put("body_bytes_max", count(*body_bytes_max));
         page.put("request_timeout", time(*request_timeout));
         for HttpKey { name, secret, scopes } in keys {

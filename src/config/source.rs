@@ -56,6 +56,16 @@ impl SourceKind {
             Self::Scim(_) => KindWord::Scim.as_str(),
         }
     }
+
+    /// Whether the source is mapped to `Everyone`, and so decides who is in it.
+    #[must_use]
+    pub fn decides_everyone(&self) -> bool {
+        match self {
+            Self::DeployCenter(_) | Self::Local(_) => false,
+            Self::GoogleWorkspace(settings) => settings.everyone_group.is_some(),
+            Self::Scim(settings) => settings.everyone_group.is_some(),
+        }
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -1,45 +1,45 @@
-//! Administration over HTTP: groups, their members, resources made by hand. What is decided stands in `crate::admin`.
+//! Administration over HTTP: groups, their members and grants, resources made by hand, who has access. What is decided stands in `crate::admin`.
 
+pub(super) mod access;
+pub(super) mod accesses;
 #[cfg(any(test, feature = "fuzzing"))]
 mod decoders;
+pub(super) mod grants;
 pub(super) mod groups;
 pub(super) mod members;
 pub(super) mod plans;
 pub(super) mod resources;
+pub(super) mod tokens;
+pub(super) mod users;
 
-use axum::http::{HeaderMap, StatusCode};
-use entitled_model::GroupId;
+use axum::http::StatusCode;
+use entitled_model::{GroupId, UserId};
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
 #[cfg(any(test, feature = "fuzzing"))]
 pub(super) use decoders::DECODERS;
 
+use super::auth::Principal;
 use super::observe::RequestId;
 use super::{Problem, Service};
 use crate::admin::{Admin, AdminError};
-use crate::config::Scope;
 use crate::json::Object;
 
 /// How many rows a page holds unless asked otherwise, and at most.
 const PAGE_ROWS: u64 = 100;
 pub(super) const PAGE_ROWS_MAX: u64 = 1_000;
+/// The longest text of a parameter, in bytes.
+const TEXT_BYTES_MAX: usize = 1_024;
 
-/// An administrator's hand for a caller with the scope `admin`.
-fn admin(service: &Service, headers: &HeaderMap, RequestId(id): RequestId) -> Result<Admin, Problem> {
-    let caller = service.keys.authenticate(headers)?;
-    caller.require(&[Scope::Admin])?;
-    Ok(Admin {
+/// The hand of a caller who was let in.
+fn admin(service: &Service, principal: &Principal, RequestId(id): RequestId) -> Admin {
+    Admin {
         store: service.store.clone(),
         features: std::sync::Arc::clone(&service.features),
-        actor: format!("key:{}", caller.name()),
+        actor: principal.actor(),
         correlation_id: Some(id),
-    })
-}
-
-/// A caller who may look.
-pub(super) fn reader(service: &Service, headers: &HeaderMap) -> Result<(), Problem> {
-    service.keys.authenticate(headers)?.require(&[Scope::Read, Scope::Admin])
+    }
 }
 
 fn refused(service: &Service, error: AdminError) -> Problem {
@@ -48,18 +48,31 @@ fn refused(service: &Service, error: AdminError) -> Problem {
         AdminError::Name(_)
         | AdminError::ReservedName
         | AdminError::Description
+        | AdminError::Permission(_)
+        | AdminError::ResourceId(_)
+        | AdminError::NoResourceType
         | AdminError::Reason
-        | AdminError::Expiry => StatusCode::BAD_REQUEST,
+        | AdminError::Scopes(_)
+        | AdminError::TokenName
+        | AdminError::Lifetime
+        | AdminError::Expiry
+        | AdminError::ExpiresAt => StatusCode::BAD_REQUEST,
         AdminError::NoGroup
         | AdminError::NoUser
+        | AdminError::NoGrant
         | AdminError::NotByAdmin(_)
         | AdminError::NoPlan
+        | AdminError::NoToken
         | AdminError::NoOrphan => StatusCode::NOT_FOUND,
         AdminError::NameTaken
         | AdminError::SystemGroup(_)
         | AdminError::SourceManaged(_)
         | AdminError::HeldByOthers(_)
         | AdminError::AlreadyMember
+        | AdminError::NotActive(_)
+        | AdminError::TooManyTokens
+        | AdminError::AddressTaken
+        | AdminError::AlreadyGranted
         | AdminError::Superseded(_)
         | AdminError::SourceConfigured(_)
         | AdminError::LastAdministrator => StatusCode::CONFLICT,
@@ -69,9 +82,18 @@ fn refused(service: &Service, error: AdminError) -> Problem {
     match error {
         AdminError::Name(_) | AdminError::ReservedName | AdminError::NameTaken => problem.field("name"),
         AdminError::Description => problem.field("description"),
+        AdminError::Permission(_) => problem.field("permission"),
+        AdminError::ResourceId(_) => problem.field("resource_id"),
+        AdminError::NoResourceType => problem.field("resource_type"),
         AdminError::NoUser => problem.field("user_id"),
         AdminError::Reason => problem.field("reason"),
         AdminError::Expiry => problem.field("expires_in"),
+        AdminError::Scopes(_) => problem.field("scopes"),
+        AdminError::TokenName => problem.field("name"),
+        AdminError::Lifetime => problem.field("expires_in_days"),
+        AdminError::AddressTaken => problem.field("email"),
+        AdminError::TooManyTokens => problem.code("too_many_tokens"),
+        AdminError::ExpiresAt => problem.field("expires_at"),
         AdminError::SourceManaged(_) => problem.code("source_managed"),
         AdminError::FeatureOff(_) => problem.code("feature_off"),
         AdminError::LastAdministrator => problem.code("last_administrator"),
@@ -80,12 +102,26 @@ fn refused(service: &Service, error: AdminError) -> Problem {
 }
 
 /// A JSON object of exactly these fields.
-fn object<T: DeserializeOwned>(body: &[u8], form: &str) -> Result<T, Problem> {
+pub(super) fn object<T: DeserializeOwned>(body: &[u8], form: &str) -> Result<T, Problem> {
     serde_json::from_slice(body).map(|Object(value)| value).map_err(|error| {
         // serde's text quotes what was given, which may be an address.
         let place = format!("line {} column {}", error.line(), error.column());
         Problem::new(StatusCode::BAD_REQUEST, format!("the body is not a JSON object of {form} ({place})"))
     })
+}
+
+fn user_id(text: &str) -> Result<UserId, Problem> {
+    let id = Uuid::parse_str(text).map_err(|_| Problem::new(StatusCode::NOT_FOUND, "there is no such user"))?;
+    Ok(UserId(id))
+}
+
+/// A text to compare with what is stored.
+fn plain(field: &'static str, text: String) -> Result<String, Problem> {
+    if text.contains('\0') || text.len() > TEXT_BYTES_MAX {
+        let detail = format!("{field} must be free of NUL characters and at most {TEXT_BYTES_MAX} bytes long");
+        return Err(Problem::new(StatusCode::BAD_REQUEST, detail).field(field));
+    }
+    Ok(text)
 }
 
 fn group_id(text: &str) -> Result<GroupId, Problem> {

@@ -7,15 +7,15 @@ use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
 use entitled_model::{EmailAddress, Subject};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
+use super::auth::Principal;
 use super::observe::RequestId;
 use super::{Problem, Service, whole_body};
-use crate::config::Scope;
 use crate::json::Object;
 use crate::login::{Login, LoginAnswer, LoginError, SourcePart};
 
@@ -99,6 +99,7 @@ struct ErrorView {
         (status = 404, description = "Nobody has this sub", body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "The body is too large", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "A field is of the wrong type or form", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "Too many wrong credentials came from this address", body = Problem, content_type = "application/problem+json"),
         (status = 500, description = "A fault of entitled's own", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "The store was busy beyond the deadline, or does not answer", body = Problem, content_type = "application/problem+json"),
     )
@@ -106,13 +107,11 @@ struct ErrorView {
 pub(super) async fn login(
     State(service): State<Service>,
     Extension(RequestId(id)): Extension<RequestId>,
-    headers: HeaderMap,
+    Extension(principal): Extension<Principal>,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Json<LoginView>, Problem> {
-    let caller = service.keys.authenticate(&headers)?;
-    caller.require(&[Scope::HookLogin])?;
     let mut login = parse(&whole_body(body)?)?;
-    login.actor = format!("key:{}", caller.name());
+    login.actor = principal.actor();
     login.correlation_id = Some(id);
     let answer = service.logins.answer(login).await.map_err(|error| match error {
         LoginError::Unknown => Problem::new(StatusCode::NOT_FOUND, error.to_string()).field("sub"),

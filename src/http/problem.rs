@@ -32,6 +32,9 @@ pub struct Problem {
     #[serde(skip)]
     #[schema(ignore)]
     challenge: Option<&'static str>,
+    #[serde(skip)]
+    #[schema(ignore)]
+    retry_after_seconds: Option<u64>,
 }
 
 /// What every protected route may answer, beside what is its own.
@@ -44,6 +47,9 @@ pub(super) enum Refusals {
     /// The credential lacks the scope, or the feature is off
     #[response(status = 403, content_type = "application/problem+json")]
     Forbidden(Problem),
+    /// Too many wrong credentials came from this address
+    #[response(status = 429, content_type = "application/problem+json")]
+    TooMany(Problem),
     /// A fault of entitled's own
     #[response(status = 500, content_type = "application/problem+json")]
     Internal(Problem),
@@ -65,6 +71,7 @@ impl Problem {
             code: None,
             event_id: None,
             challenge: None,
+            retry_after_seconds: None,
         }
     }
 
@@ -84,6 +91,13 @@ impl Problem {
     #[must_use]
     pub fn challenge(self, challenge: &'static str) -> Self {
         Self { challenge: Some(challenge), ..self }
+    }
+
+    /// Says when to come back; parts of a second are told as a whole one.
+    #[must_use]
+    pub fn retry_after(self, wait: std::time::Duration) -> Self {
+        let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+        Self { retry_after_seconds: Some(seconds), ..self }
     }
 
     /// A fault of our own, of which nothing is told but the id of its report.
@@ -115,12 +129,15 @@ impl Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let challenge = self.challenge;
+        let (challenge, retry_after) = (self.challenge, self.retry_after_seconds);
         let mut response = (status, Json(self)).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if let Some(challenge) = challenge {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+        }
+        if let Some(seconds) = retry_after {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         response
     }

@@ -3,7 +3,7 @@
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{Path, Query, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
 use axum::{Extension, Json};
 use entitled_model::instant::written;
 use entitled_model::resource::{Attributes, ResourceType};
@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use utoipa::{IntoParams, ToSchema};
 
+use super::auth::Principal;
 use super::observe::RequestId;
 use super::problem::Refusals;
 use super::{Problem, Service, whole_body};
@@ -57,18 +58,17 @@ pub(super) async fn provision(
     State(service): State<Service>,
     Extension(RequestId(id)): Extension<RequestId>,
     Path(resource_type): Path<String>,
-    headers: HeaderMap,
+    Extension(principal): Extension<Principal>,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Json<ProvisioningView>, Problem> {
-    let caller = service.keys.authenticate(&headers)?;
     let kind = resource_type_of(&resource_type)?;
-    caller.require(&[Scope::Provision(kind.key.to_owned())])?;
+    principal.require(&[Scope::Provision(kind.key.to_owned())])?;
     let (names, attributes) = parse(kind, &whole_body(body)?)?;
     let provisioner = Provisioner {
         store: &service.store,
         registry: &service.registry,
         kind,
-        actor: format!("key:{}", caller.name()),
+        actor: principal.actor(),
         correlation_id: Some(id),
     };
     let outcome = provisioner
@@ -159,12 +159,11 @@ struct ResourceView {
 pub(super) async fn list(
     State(service): State<Service>,
     Path(resource_type): Path<String>,
-    headers: HeaderMap,
+    Extension(principal): Extension<Principal>,
     query: Result<Query<PageQuery>, axum::extract::rejection::QueryRejection>,
 ) -> Result<Json<ResourcesView>, Problem> {
-    let caller = service.keys.authenticate(&headers)?;
     let kind = resource_type_of(&resource_type)?;
-    caller.require(&[Scope::Read, Scope::Admin, Scope::Provision(kind.key.to_owned())])?;
+    principal.require(&[Scope::Read, Scope::Admin, Scope::Provision(kind.key.to_owned())])?;
     let bad = || {
         Problem::new(StatusCode::BAD_REQUEST, format!("limit must be a number from 1 to {PAGE_ROWS_MAX}"))
             .field("limit")

@@ -6,13 +6,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::http::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
+
+use super::auth::Peer;
 
 /// The most connections at once; another one waits to be accepted.
 const CONNECTIONS_MAX: usize = 4_096;
@@ -30,11 +35,15 @@ pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToke
             let place = Arc::clone(&connections).acquire_owned().await;
             (place, accept(&listener).await)
         };
-        let (place, stream) = tokio::select! {
+        let (place, (stream, peer)) = tokio::select! {
             accepted = accepted => accepted,
             () = stop.cancelled() => break,
         };
-        let service = TowerToHyperService::new(router.clone());
+        let routes = TowerToHyperService::new(router.clone());
+        let service = service_fn(move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(peer);
+            routes.call(request)
+        });
         let mut builder = http1::Builder::new();
         builder.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
         let serving = graceful.watch(builder.serve_connection(TokioIo::new(stream), service));
@@ -48,12 +57,12 @@ pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToke
     graceful.shutdown().await;
 }
 
-async fn accept(listener: &TcpListener) -> TcpStream {
+async fn accept(listener: &TcpListener) -> (TcpStream, Peer) {
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => {
+            Ok((stream, address)) => {
                 let _ = stream.set_nodelay(true);
-                return stream;
+                return (stream, Peer(address.ip()));
             }
             Err(error) => {
                 tracing::warn!(detail = %error, "a connection was not accepted");

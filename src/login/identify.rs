@@ -79,8 +79,9 @@ async fn create(store: &Store, login: &Login) -> Result<UserRecord, LoginError> 
     let id = UserId(store.clock().new_id());
     let at = unit.at();
     unit.create_profiles(&[(id, email.clone())]).await?;
-    unit.record(&cause(&login.actor, login.correlation_id.as_deref()), at, vec![Event::users_created(vec![id])])
-        .await?;
+    let mut events = vec![Event::users_created(vec![id])];
+    events.extend(unit.seeded(&[id]));
+    unit.record(&cause(&login.actor, login.correlation_id.as_deref()), at, events).await?;
     unit.commit().await?;
     let profile = Profile { email: Some(email.clone()), ..Profile::default() };
     Ok(UserRecord { id, status: "active".to_owned(), profile })

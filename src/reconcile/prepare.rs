@@ -97,9 +97,7 @@ impl Reconciler {
             return self.store.stored_of_users(conn, source, &users).await;
         };
         let vanished = self.store.vanished_groups(conn, source).await?;
-        let gone = whole.managed.difference(&whole.listed).copied();
-        let gone =
-            gone.filter(|group| vanished.contains(group) || desired.groups.replaced.contains_key(group)).collect();
+        let gone = whole.managed.difference(&whole.listed).copied().collect();
         let shared = self.store.groups_shared(conn, source, &gone).await?;
         Ok(Stored { vanished, shared, ..self.store.stored_of_source(conn, source).await? })
     }

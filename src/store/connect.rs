@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use sea_orm::{ConnectOptions, DatabaseBackend, DbErr, RuntimeErr};
@@ -17,6 +18,9 @@ const SQLITE_BUSY_PAUSE: Duration = Duration::from_millis(20);
 const POSTGRES_PORT: u16 = 5432;
 /// How long a PostgreSQL statement waits for another replica's lock.
 const POSTGRES_LOCK_TIMEOUT_MS: u64 = 60_000;
+/// How long the server waits for the next statement of a transaction before it ends the session. A replica that is paused,
+/// or cut off, while it holds the head of the log would else stop every other writer for as long.
+const POSTGRES_IDLE: (&str, &str) = ("idle_in_transaction_session_timeout", "15000");
 
 /// The kind of database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -134,8 +138,13 @@ impl Store {
             .max_lifetime(None::<Duration>)
             // Statements and their parameters hold personal data.
             .sqlx_logging(false);
-        let db = sea_orm::Database::connect(options).await.doing("opening the store")?;
-        Ok(Store { db, clock, writer: Arc::default() })
+        let mut db = sea_orm::Database::connect(options).await.doing("opening the store")?;
+        let statements: Arc<AtomicU64> = Arc::default();
+        let counted = Arc::clone(&statements);
+        db.set_metric_callback(move |_| {
+            counted.fetch_add(1, Ordering::Relaxed);
+        });
+        Ok(Store { db, clock, writer: Arc::default(), everyone_seeded: false, statements })
     }
 }
 
@@ -195,8 +204,9 @@ fn sqlite_options(address: &str, query_only: bool) -> ConnectOptions {
 fn postgres_options(url: &str, access: Access) -> ConnectOptions {
     let mut options = ConnectOptions::new(url);
     options.set_application_name("entitled");
+    let idle = (!url.contains(POSTGRES_IDLE.0)).then_some(POSTGRES_IDLE);
     options.map_sqlx_postgres_opts(move |postgres| {
-        let postgres = postgres.options([("lock_timeout", POSTGRES_LOCK_TIMEOUT_MS.to_string())]);
+        let postgres = postgres.options([("lock_timeout", POSTGRES_LOCK_TIMEOUT_MS.to_string())]).options(idle);
         match access {
             Access::ReadWrite => postgres,
             Access::ReadOnly => postgres.options([("default_transaction_read_only", "on")]),

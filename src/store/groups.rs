@@ -129,7 +129,7 @@ impl Store {
         found.iter().map(read).collect()
     }
 
-    /// Those of `groups` in which other sources than `source` hold memberships.
+    /// Those of `groups` in which other sources than `source` hold memberships, or to which administrators gave grants.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -146,9 +146,10 @@ impl Store {
         let d = conn.dialect();
         let sql = format!(
             "SELECT DISTINCT group_id FROM membership
-             WHERE source <> $1 AND to_position IS NULL AND group_id IN (SELECT {} FROM {})",
-            d.uuid(0),
-            d.each("$2")
+             WHERE source <> $1 AND to_position IS NULL AND group_id IN (SELECT {uuid} FROM {each})
+             UNION SELECT group_id FROM access_grant WHERE group_id IN (SELECT {uuid} FROM {each})",
+            uuid = d.uuid(0),
+            each = d.each("$2")
         );
         let values = [source.as_str().into(), ids(groups.iter().map(|group| group.0))];
         let found = conn.query_all_raw(d.statement(sql, values)).await.doing(DOING)?;

@@ -47,6 +47,20 @@ pub struct Changed {
     pub change: Change,
 }
 
+/// Which events are asked for.
+#[derive(Debug, Clone)]
+pub struct AuditFilter {
+    pub actor: Option<String>,
+    pub action: Option<String>,
+    /// Whether `action` is only the beginning of the type.
+    pub and_more: bool,
+    /// A stream: its category, and the id within it.
+    pub subject: Option<(String, String)>,
+    /// Behind this position, up to and with the other.
+    pub after: Position,
+    pub to: Position,
+}
+
 /// Whether the membership `m` was there at the position that `parameter` holds.
 fn open_at(parameter: &str) -> String {
     format!("m.from_position <= {parameter} AND (m.to_position IS NULL OR m.to_position > {parameter})")
@@ -57,6 +71,39 @@ fn count(rows_max: u64) -> Value {
 }
 
 impl Store {
+    /// Up to `rows_max` events that fit, the newest first.
+    ///
+    /// # Errors
+    /// When the database does not answer, or an event can't be read.
+    pub async fn audited(
+        &self,
+        conn: &impl Reader,
+        filter: &AuditFilter,
+        rows_max: u64,
+    ) -> Result<Vec<StoredEvent>, StoreError> {
+        let AuditFilter { actor, action, and_more, subject, after, to } = filter;
+        let mut query = event::Entity::find()
+            .filter(event::Column::Position.gt(after.0))
+            .filter(event::Column::Position.lte(to.0))
+            .order_by_desc(event::Column::Position)
+            .limit(rows_max);
+        if let Some(actor) = actor {
+            query = query.filter(event::Column::Actor.eq(actor));
+        }
+        if let Some(action) = action {
+            query = query.filter(match and_more {
+                true => event::Column::EventType.starts_with(action),
+                false => event::Column::EventType.eq(action),
+            });
+        }
+        if let Some((category, id)) = subject {
+            query = query.filter(event::Column::StreamCategory.eq(category)).filter(event::Column::StreamId.eq(id));
+        }
+        let rows = query.all(conn).await.doing("reading the audit")?;
+        let unreadable = |error: entitled_model::event::DecodeError| StoreError::damaged(error.to_string());
+        rows.into_iter().map(|row| log::stored(row).map_err(unreadable)).collect()
+    }
+
     /// A transaction that reads one state, however long it takes, and writes nothing.
     ///
     /// # Errors

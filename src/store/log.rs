@@ -105,7 +105,8 @@ impl Store {
     ) -> Result<bool, StoreError> {
         let dialect = conn.dialect();
         let sql = "SELECT 1 FROM event WHERE position > $1 AND (source = $2 OR stream_id = $3
-            OR event_type NOT IN ('membership.changed', 'entitlement.changed', 'user.profile_changed')
+            OR event_type NOT IN ('membership.changed', 'entitlement.changed', 'user.profile_changed', 'token.created',
+                'token.revoked')
             OR (event_type = 'user.profile_changed' AND payload LIKE '%\"email\"%')) LIMIT 1";
         let values = [since.0.into(), source.as_str().into(), GroupId::ADMIN.to_string().into()];
         let found = conn.query_one_raw(dialect.statement(sql, values)).await;

@@ -23,6 +23,16 @@ pub struct MembershipRow {
     pub due_at: Option<Instant>,
 }
 
+/// A membership that was given by hand until an instant that is over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Expired {
+    pub group: GroupId,
+    pub user: UserId,
+    pub source: SourceName,
+    /// It was kept before, and that was told.
+    pub blocked: bool,
+}
+
 const DOING: &str = "reading memberships";
 
 impl Store {
@@ -178,6 +188,30 @@ impl Store {
         found.iter().map(membership_row).collect()
     }
 
+    /// A user's open memberships of up to `groups_max` groups whose names follow `after`, by group and source.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn memberships_after(
+        &self,
+        conn: &impl Reader,
+        user: UserId,
+        after: &str,
+        groups_max: u64,
+    ) -> Result<Vec<(GroupId, MembershipRow)>, StoreError> {
+        let sql = "SELECT g.name, m.user_id, m.source, m.from_at, m.due_at, g.id
+             FROM membership m JOIN user_group g ON g.id = m.group_id
+             WHERE m.user_id = $1 AND m.to_position IS NULL AND g.name IN (
+                 SELECT DISTINCT n.name FROM membership p JOIN user_group n ON n.id = p.group_id
+                 WHERE p.user_id = $1 AND p.to_position IS NULL AND n.name > $2 ORDER BY n.name LIMIT $3)
+             ORDER BY g.name, m.source";
+        let limit = i64::try_from(groups_max).unwrap_or(i64::MAX);
+        let statement = conn.dialect().statement(sql, [user.0.into(), after.into(), limit.into()]);
+        let found = conn.query_all_raw(statement).await.doing(DOING)?;
+        let read = |row: &QueryResult| Ok((GroupId(row.try_get_by_index(5).doing(DOING)?), membership_row(row)?));
+        found.iter().map(read).collect()
+    }
+
     async fn membership_rows(
         &self,
         conn: &impl Reader,
@@ -212,6 +246,29 @@ impl Store {
         );
         let found = conn.query_all_raw(conn.dialect().statement(sql, [source.into()])).await.doing(DOING)?;
         found.iter().map(membership_row).collect()
+    }
+
+    /// Memberships of no source's but people's own hand that were given until `now` or earlier, the earliest first.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn expired(&self, conn: &impl Reader, now: Instant, rows_max: u32) -> Result<Vec<Expired>, StoreError> {
+        let by_hand = SourceName::RESERVED.map(|name| format!("'{name}'")).join(", ");
+        let sql = format!(
+            "SELECT group_id, user_id, source, blocked_position IS NOT NULL FROM membership
+             WHERE source IN ({by_hand}) AND due_at <= $1 AND to_position IS NULL
+             ORDER BY due_at, group_id, user_id, source LIMIT {rows_max}"
+        );
+        let found = conn.query_all_raw(conn.dialect().statement(sql, [now.into()])).await.doing(DOING)?;
+        let read = |row: &QueryResult| {
+            Ok(Expired {
+                group: GroupId(row.try_get_by_index(0).doing(DOING)?),
+                user: UserId(row.try_get_by_index(1).doing(DOING)?),
+                source: SourceName::stored(row.try_get_by_index(2).doing(DOING)?),
+                blocked: row.try_get_by_index(3).doing(DOING)?,
+            })
+        };
+        found.iter().map(read).collect()
     }
 
     /// When the first of a source's scheduled removals after `now` is due.

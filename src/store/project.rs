@@ -3,10 +3,12 @@
 //! The same code writes the current tables in an append's transaction, and the replayed ones that `verify` compares with.
 
 mod columns;
+mod standing;
 mod write;
 
 use std::collections::{BTreeMap, HashSet};
 
+use entitled_model::event::{GrantCreated, Granted};
 use entitled_model::projection::{RowChange, Since};
 use entitled_model::{GroupId, SourceName, UserId};
 use sea_orm::ConnectionTrait;
@@ -16,7 +18,7 @@ use serde_json::json;
 
 use super::error::{Doing, StoreError};
 use super::sql::{Dialect, Field, time};
-use columns::{ENTITLEMENT, GROUP, MEMBERSHIP, REPLACE_ENTITLEMENT, REPLACE_RESOURCE, RESOURCE, USER};
+use columns::{ENTITLEMENT, GRANT, GROUP, MEMBERSHIP, REPLACE_ENTITLEMENT, REPLACE_RESOURCE, RESOURCE, USER};
 
 /// The most row changes held back before they are written.
 const PENDING_ROWS_MAX: usize = 50_000;
@@ -56,6 +58,7 @@ struct Pending {
     groups: Vec<Json>,
     /// Nothing else waits beside these: a name is given up before another group takes it.
     renamed: Vec<(GroupId, String)>,
+    grants: Vec<Json>,
     closed: Vec<Row>,
     opened: Vec<Row>,
     opened_keys: HashSet<Key>,
@@ -71,6 +74,7 @@ impl Pending {
             + self.suspensions.len()
             + self.groups.len()
             + self.renamed.len()
+            + self.grants.len()
             + self.resources.len()
             + self.opened.len()
             + self.closed.len()
@@ -100,17 +104,27 @@ impl Projector {
                     let row = |user: &UserId| json!([user, "person", "active", since.position, time(since.at)]);
                     self.pending.users.extend(users.iter().map(row));
                 }
-                RowChange::Deactivate { user } => {
-                    self.finish(conn).await?;
-                    let sql =
-                        format!("UPDATE {} SET status = 'deactivated' WHERE id = $1", self.tables.name("user_account"));
-                    self.one(conn, sql, [user.0.into()], "deactivating a user").await?;
-                }
                 RowChange::PutSuspension { user, source } => {
                     self.pending.suspensions.insert((user, source.clone()), Some(since));
                 }
                 RowChange::DeleteSuspension { user, source } => {
                     self.pending.suspensions.insert((user, source.clone()), None);
+                }
+                RowChange::Deactivate { user } => {
+                    self.finish(conn).await?;
+                    self.deactivate(conn, user).await?;
+                }
+                RowChange::Restore { user } => {
+                    self.finish(conn).await?;
+                    self.restore(conn, user).await?;
+                }
+                RowChange::InsertToken(created) => {
+                    self.finish(conn).await?;
+                    self.insert_token(conn, since, created).await?;
+                }
+                RowChange::RevokeToken { token } => {
+                    self.finish(conn).await?;
+                    self.revoke_token(conn, since, token).await?;
                 }
                 RowChange::RenameGroup { group, name } => {
                     if self.pending.renamed.iter().any(|(other, _)| *other == group) {
@@ -152,6 +166,11 @@ impl Projector {
                         group.description
                     ]));
                 }
+                RowChange::InsertGrant(created) => self.pending.grants.push(grant_row(created, since)),
+                RowChange::DeleteGrants(grants) => {
+                    self.finish(conn).await?;
+                    self.delete_grants(conn, grants).await?;
+                }
                 RowChange::OpenMemberships { group, source, users } => {
                     self.pending.opened.extend(membership_rows(group, source, users, since));
                     self.pending.opened_keys.extend(users.iter().map(|user| (group, *user, source.clone())));
@@ -192,12 +211,13 @@ impl Projector {
     /// Writes everything taken so far.
     pub(super) async fn finish(&mut self, conn: &impl ConnectionTrait) -> Result<(), StoreError> {
         let pending = std::mem::take(&mut self.pending);
-        let Pending { users, suspensions, groups, renamed, closed, opened, opened_keys: _, entitlements, resources } =
-            pending;
+        let Pending { users, suspensions, groups, renamed, grants, closed, opened, opened_keys: _, .. } = pending;
+        let (entitlements, resources) = (pending.entitlements, pending.resources);
         self.insert(conn, "user_account", &USER, "", &users).await?;
         self.suspend(conn, suspensions).await?;
         self.rename(conn, &renamed).await?;
         self.insert(conn, "user_group", &GROUP, "", &groups).await?;
+        self.insert(conn, "access_grant", &GRANT, "", &grants).await?;
         self.close(conn, &closed).await?;
         self.insert(conn, "membership", &MEMBERSHIP, "", &opened).await?;
         let resource = |((kind, id), (attributes, since)): ((String, String), (String, Since))| {
@@ -227,6 +247,11 @@ impl Projector {
         let sql = self.dialect.insert(&self.tables.name(table), columns, tail);
         self.write_all(conn, &sql, all, "writing rows").await
     }
+}
+
+fn grant_row(GrantCreated { group, after }: &GrantCreated, since: Since) -> Json {
+    let Granted { grant, permission, resource_type, resource_id } = after;
+    json!([grant, group, permission, resource_type, resource_id, since.position, time(since.at)])
 }
 
 fn membership_rows<'a>(

@@ -13,8 +13,17 @@ use super::project::{Projector, Tables};
 use super::{Reader, Store};
 
 /// The tables that are nothing but projections, children before parents.
-const PROJECTIONS: [&str; 7] =
-    ["plan_approval", "entitlement", "membership", "resource", "user_group", "suspension", "user_account"];
+const PROJECTIONS: [&str; 9] = [
+    "plan_approval",
+    "token",
+    "entitlement",
+    "membership",
+    "access_grant",
+    "resource",
+    "user_group",
+    "suspension",
+    "user_account",
+];
 /// The most faults that are listed; one is enough to know.
 const FAULTS_MAX: usize = 100;
 
@@ -203,6 +212,7 @@ async fn create_replayed(conn: &impl ConnectionTrait) -> Result<(), StoreError> 
         "CREATE UNIQUE INDEX replay_approval_key ON replay_plan_approval (source)",
         "CREATE UNIQUE INDEX replay_suspension_key ON replay_suspension (user_id, source)",
         "CREATE UNIQUE INDEX replay_resource_key ON replay_resource (resource_type, resource_id)",
+        "CREATE UNIQUE INDEX replay_access_grant_key ON replay_access_grant (id)",
     ] {
         conn.execute_unprepared(index).await.doing(DOING)?;
     }

@@ -12,7 +12,9 @@ use super::sql::Dialect;
 use super::{Database, Store};
 
 /// The tables that it may read.
-pub const READABLE: [&str; 20] = [
+pub const READABLE: &[&str] = &[
+    "access_grant",
+    "access_log",
     "directory_account",
     "directory_address",
     "entitlement",
@@ -29,13 +31,16 @@ pub const READABLE: [&str; 20] = [
     "seaql_migrations",
     "source",
     "suspension",
+    "token",
+    "token_name",
+    "token_use",
     "user_account",
     "user_group",
     "user_profile",
     "vanished_group",
 ];
 /// The tables that it may not: credentials.
-pub const HIDDEN: [&str; 0] = [];
+pub const HIDDEN: &[&str] = &["token_hash"];
 
 /// The settings that hold for each of its sessions. It may change them, and then still has no right to write.
 const SETTINGS: [(&str, &str); 4] = [

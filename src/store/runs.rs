@@ -102,7 +102,7 @@ impl Store {
     /// # Errors
     /// When the database refuses.
     pub async fn record_run(&self, record: &RunRecord) -> Result<(), StoreError> {
-        let _writer = self.writer.lock().await;
+        let _turn = self.turn().await;
         row(record).insert(&self.db).await.doing("recording a run")?;
         Ok(())
     }
@@ -174,7 +174,7 @@ impl Store {
     /// # Errors
     /// When the database refuses.
     pub async fn forget_quiet_runs(&self, before: Instant) -> Result<u64, StoreError> {
-        let _writer = self.writer.lock().await;
+        let _turn = self.turn().await;
         let old =
             run::Entity::delete_many().filter(run::Column::EndedAt.lt(before)).filter(run::Column::Position.is_null());
         Ok(old.exec(&self.db).await.doing("forgetting old runs")?.rows_affected)

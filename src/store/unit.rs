@@ -2,8 +2,9 @@
 
 use entitled_entity::event as event_table;
 use entitled_model::event::{Cause, Digest, Event, Recorded, Stream};
+use entitled_model::plan::EVENT_PAIRS_MAX;
 use entitled_model::projection::row_changes;
-use entitled_model::{EventId, Instant, Position};
+use entitled_model::{EventId, GroupId, Instant, Position, SourceName, UserId};
 use sea_orm::{
     ActiveValue::Set, ConnectionTrait, DatabaseTransaction, EntityTrait, TransactionOptions, TransactionTrait,
 };
@@ -12,7 +13,7 @@ use tokio::sync::OwnedMutexGuard;
 use super::error::{Doing, StoreError};
 use super::project::{Projector, Tables};
 use super::sql::Dialect;
-use super::{Database, Reader, Store};
+use super::{Reader, Store};
 use crate::clock::Clock;
 
 /// The most events one insert carries: 15 columns each stay below SQLite's 32,766 bound values.
@@ -25,6 +26,7 @@ pub struct Unit {
     digest: Digest,
     at: Instant,
     clock: Clock,
+    everyone_seeded: bool,
     _writer: Option<OwnedMutexGuard<()>>,
 }
 
@@ -35,10 +37,7 @@ impl Store {
     /// When the database does not answer, or the head stays taken for too long.
     pub async fn begin(&self) -> Result<Unit, StoreError> {
         const DOING: &str = "taking the head of the log";
-        let writer = match self.database() {
-            Database::Sqlite => Some(self.writer.clone().lock_owned().await),
-            Database::Postgres => None,
-        };
+        let writer = self.turn().await;
         let options = TransactionOptions {
             // A deferred transaction that reads before it writes fails at once when another process wrote in between.
             sqlite_transaction_mode: Some(sea_orm::SqliteTransactionMode::Immediate),
@@ -56,7 +55,8 @@ impl Store {
         let digest: Vec<u8> = row.try_get_by_index(1).doing(DOING)?;
         let digest = digest.try_into().map_err(|_| StoreError::damaged("the head's digest is not 32 bytes"))?;
         let head = Position(row.try_get_by_index(0).doing(DOING)?);
-        Ok(Unit { tx, head, digest, at: self.clock.now(), clock: self.clock.clone(), _writer: writer })
+        let (clock, everyone_seeded) = (self.clock.clone(), self.everyone_seeded);
+        Ok(Unit { tx, head, digest, at: clock.now(), clock, everyone_seeded, _writer: writer })
     }
 }
 
@@ -81,6 +81,16 @@ impl Unit {
 
     pub(super) fn dialect(&self) -> Dialect {
         self.tx.dialect()
+    }
+
+    /// The events by which new users enter `Everyone`, once, where no source decides who is in it.
+    #[must_use]
+    pub fn seeded(&self, users: &[UserId]) -> Vec<Event> {
+        let users = if self.everyone_seeded { users } else { &[] };
+        let seed = SourceName::stored("system_seed".to_owned());
+        let seeded =
+            |users: &[UserId]| Event::memberships_changed(GroupId::EVERYONE, &seed, users.to_vec(), Vec::new());
+        users.chunks(EVENT_PAIRS_MAX).map(seeded).collect()
     }
 
     /// Appends events, which happened at `occurred_at`, and carries out the row changes that follow from them.

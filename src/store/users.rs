@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use entitled_model::access::UserRef;
 use entitled_model::{EmailAddress, EmailKey, Subject, UserId};
 use futures_util::TryStreamExt;
-use sea_orm::QueryResult;
+use sea_orm::{ConnectionTrait, QueryResult};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -91,17 +92,29 @@ impl Store {
     /// # Errors
     /// When the database does not answer.
     pub async fn user_by_any_name(&self, conn: &impl Reader, name: &str) -> Result<Option<UserRecord>, StoreError> {
-        if let Ok(id) = Uuid::parse_str(name)
-            && let Some(user) = self.user_by_id(conn, UserId(id)).await?
+        match UserRef::parse(name) {
+            Ok(user) => self.user_meant(conn, &user).await,
+            Err(_) => Ok(None),
+        }
+    }
+
+    /// The same, of a name that has been read.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn user_meant(&self, conn: &impl Reader, user: &UserRef) -> Result<Option<UserRecord>, StoreError> {
+        let UserRef { id, email, sub } = user;
+        if let Some(id) = id
+            && let Some(user) = self.user_by_id(conn, *id).await?
         {
             return Ok(Some(user));
         }
-        if let Some(user) = self.user_by_email(conn, &EmailKey::fold(name)).await? {
+        if let Some(user) = self.user_by_email(conn, email).await? {
             return Ok(Some(user));
         }
-        match Subject::parse(name) {
-            Ok(sub) => self.user_by_sub(conn, &sub).await,
-            Err(_) => Ok(None),
+        match sub {
+            Some(sub) => self.user_by_sub(conn, sub).await,
+            None => Ok(None),
         }
     }
 
@@ -120,6 +133,18 @@ impl Store {
             users.push(record(&row)?);
         }
         Ok(users)
+    }
+
+    /// Up to `rows_max` users whose ids follow `after`, by id.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn users_after(&self, after: Option<UserId>, rows_max: u64) -> Result<Vec<UserRecord>, StoreError> {
+        let limit = i64::try_from(rows_max).unwrap_or(i64::MAX);
+        let values = [after.map_or(Uuid::nil(), |user| user.0).into(), limit.into()];
+        let sql = format!("{SELECT} WHERE u.id > $1 ORDER BY u.id LIMIT $2");
+        let rows = self.db.query_all_raw(self.db.dialect().statement(sql, values)).await.doing("listing users")?;
+        rows.iter().map(record).collect()
     }
 
     /// Some active users, those that came last first.

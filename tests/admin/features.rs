@@ -1,5 +1,6 @@
 //! Features that are switched off: creating resources, and giving access to them, by hand.
 
+use entitled_model::resource::RESOURCE_TYPES;
 use serde_json::{Value, json};
 
 use crate::hand::{ANN, admin, ask, events_after, group, head, path_of, serve, user};
@@ -15,13 +16,17 @@ on_both_stores! {
         let mut world = world;
         let daemon = serve(&mut world).await;
         let (status, told) = ask(&daemon, "GET", "/config", Some("read-key"), None).await;
-        assert_eq!((status, &told["features"]), (200, &json!({"maildomain_create": true, "maildomain_manage_access": true})));
+        let features = RESOURCE_TYPES.iter().flat_map(|kind| [kind.create_feature, kind.access_feature]);
+        let all_on = Value::Object(features.map(|feature| (feature.to_owned(), Value::Bool(true))).collect());
+        assert_eq!((status, &told["features"]), (200, &all_on));
         assert_eq!(ask(&daemon, "GET", "/config", None, None).await.0, 401);
         assert_eq!(daemon.terminate().await, 0);
         world.configure_also(OFF);
         let daemon = serve(&mut world).await;
         let (_, told) = ask(&daemon, "GET", "/config", Some("login-key"), None).await;
-        assert_eq!(told["features"], json!({"maildomain_create": false, "maildomain_manage_access": false}));
+        for feature in ["maildomain_create", "maildomain_manage_access"] {
+            assert_eq!(told["features"][feature], false);
+        }
     }
 
     async fn a_domain_is_made_by_hand_and_entitlements_to_it_take_effect(world: World) {

@@ -91,4 +91,48 @@ on_both_stores! {
             assert_eq!(statuses, [204, 409], "exactly one passes");
         }
     }
+
+    async fn a_membership_that_was_given_until_an_instant_ends_by_itself_with_an_event(world: World) {
+        // M12
+        let mut world = world;
+        let daemon = serve(&mut world).await;
+        let (path, ann, bob) = (group(&daemon, "Editors").await, user(&daemon, ANN).await, user(&daemon, BOB).await);
+        let members = format!("{path}/members");
+        let later = "2099-12-31T18:00:00.000000Z";
+        let (status, added) = admin(&daemon, "POST", &members, json!({"user_id": bob, "expires_at": later})).await;
+        assert_eq!((status, &added["sources"][0]["due_at"]), (201, &json!(later)));
+        let soon = entitled_model::instant::written(entitled::clock::Clock::system().now() + chrono::TimeDelta::seconds(3));
+        let before = head(&world).await;
+        assert_eq!(admin(&daemon, "POST", &members, json!({"user_id": ann, "expires_at": soon})).await.0, 201);
+        assert_eq!(head(&world).await, before + 1, "one event");
+        daemon.wait_for_log(|line| line["message"].as_str().is_some_and(|text| text.starts_with("ended memberships"))).await;
+        assert_eq!(world.members("Editors", "admin").await, [BOB]);
+        assert_eq!(head(&world).await, before + 2, "and one for its end");
+        let told = "SELECT count(*) FROM event WHERE event_type = 'membership.changed' AND actor = 'system' AND source = 'admin'";
+        assert_eq!(world.count(told).await, 1);
+        for bad in ["2020-01-01T00:00:00Z", "tomorrow", "", "2099-12-31", "99999-01-01T00:00:00Z"] {
+            let (status, problem) = admin(&daemon, "POST", &members, json!({"user_id": ann, "expires_at": bad})).await;
+            assert_eq!((status, &problem["field"]), (400, &json!("expires_at")), "{bad}: {problem}");
+        }
+        assert_eq!(head(&world).await, before + 2);
+    }
+
+    async fn the_last_administrator_outlasts_the_time_they_were_given(world: World) {
+        // M6
+        let mut world = world;
+        world.org().add_member("grp_acme_a@example.com", ANN).add_member("grp_acme_a@example.com", BOB);
+        assert_eq!(world.sync(&["--source", "google_sync"]).await.code, 0);
+        let given = world.run(&["group", "add-member", "Admin", ANN, "--expires-in", "4s"]).await;
+        assert_eq!(given.code, 0, "{given:?}");
+        let daemon = serve(&mut world).await;
+        let blocked = "SELECT count(*) FROM event WHERE event_type = 'membership.removal_blocked' AND actor = 'system'";
+        world.wait_for_count(blocked, 1).await;
+        assert_eq!(world.members("Admin", "admin").await, [ANN]);
+        let members = format!("{}/members", path_of(&daemon, "Admin").await);
+        let bob = user(&daemon, BOB).await;
+        assert_eq!(admin(&daemon, "POST", &members, json!({"user_id": bob})).await.0, 201);
+        daemon.wait_for_log(|line| line["message"].as_str().is_some_and(|text| text.starts_with("ended memberships"))).await;
+        assert_eq!(world.members("Admin", "admin").await, [BOB]);
+        assert_eq!(world.count(blocked).await, 1, "told once");
+    }
 }

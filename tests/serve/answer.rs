@@ -50,9 +50,22 @@ pub fn freshness<'a>(answer: &'a Value, name: &str) -> &'a str {
     source(answer, name)["freshness"].as_str().expect("a word")
 }
 
+/// The groups that sources decide: without one that the deployment alone has put the user into.
 pub fn groups(answer: &Value) -> Vec<&str> {
     let groups = answer["groups"].as_array().expect("groups");
-    groups.iter().map(|group| group["group"].as_str().expect("a name")).collect()
+    groups
+        .iter()
+        .filter(|group| group["sources"] != json!(["system_seed"]))
+        .map(|group| group["group"].as_str().expect("a name"))
+        .collect()
+}
+
+/// The one group that a source has put a user of `user show` into.
+pub fn held(user: &Value) -> &str {
+    let memberships = user["memberships"].as_array().expect("memberships").iter();
+    let held: Vec<&Value> = memberships.filter(|membership| membership["source"] != "system_seed").collect();
+    assert_eq!(held.len(), 1, "{user}");
+    held[0]["group"].as_str().expect("a name")
 }
 
 /// What a source states under a key.

@@ -3,7 +3,7 @@
 use entitled_simulator::System;
 use serde_json::json;
 
-use crate::answer::{ANN, DOMAIN_A, deploycenter_alone, enrol_ann, groups, login, scheduled, source};
+use crate::answer::{ANN, DOMAIN_A, deploycenter_alone, enrol_ann, groups, held, login, scheduled, source};
 use crate::on_both_stores;
 use crate::support::SIRET;
 
@@ -70,8 +70,7 @@ on_both_stores! {
         let requests = world.org().requests(System::Deploycenter);
         assert_eq!(requests.len(), 1);
         assert_eq!((requests[0].query("account_email"), requests[0].query("siret")), (Some(ANN), Some(SIRET)));
-        let memberships = world.user(ANN).await["memberships"].clone();
-        assert_eq!(memberships[0]["group"], "maildomain:commune-b.fr:admin");
+        assert_eq!(held(&world.user(ANN).await), "maildomain:commune-b.fr:admin");
     }
 
     async fn a_user_without_a_required_claim_is_not_asked_about(world: World) {

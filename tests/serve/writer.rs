@@ -21,14 +21,28 @@ impl Writer {
         self.0.rollback().await.expect("rolled back");
     }
 
+    /// Writes something, and lets the head go.
+    #[allow(dead_code, reason = "each test binary uses a part of it")]
+    pub async fn leave(self, sql: &str) {
+        self.0.execute_unprepared(sql).await.expect("written");
+        self.0.commit().await.expect("committed");
+    }
+
     /// Returns when somebody else holds the head: a commit is under way.
     pub async fn wait_for_another(world: &World) {
-        let looking = async {
-            while let Ok(writer) = Self::open(world, "PRAGMA busy_timeout = 0", " NOWAIT").await {
-                writer.end().await;
-            }
-        };
+        let looking = async { while !Self::is_another(world).await {} };
         tokio::time::timeout(crate::support::PATIENCE, looking).await.expect("somebody writes");
+    }
+
+    /// Whether somebody else holds the head just now.
+    pub async fn is_another(world: &World) -> bool {
+        match Self::open(world, "PRAGMA busy_timeout = 0", " NOWAIT").await {
+            Ok(writer) => {
+                writer.end().await;
+                false
+            }
+            Err(_) => true,
+        }
     }
 
     async fn open(world: &World, patience: &str, or_fail: &str) -> Result<Self, DbErr> {

@@ -158,6 +158,16 @@ impl World {
         self.database.count(sql).await
     }
 
+    /// Reads a number until it is the one that must come.
+    pub async fn wait_for_count(&self, sql: &str, wanted: i64) {
+        let coming = async {
+            while self.count(sql).await != wanted {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, coming).await.unwrap_or_else(|_| panic!("{sql}: {wanted} was waited for"));
+    }
+
     /// `group name -> addresses`, as `group members` tells them, for one source.
     pub async fn members(&self, group: &str, source: &str) -> Vec<String> {
         let ended = self.run(&["group", "members", group, "--output", "json"]).await;

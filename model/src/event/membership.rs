@@ -13,6 +13,9 @@ pub struct MembershipChanged {
     pub source: SourceName,
     pub added: Vec<UserId>,
     pub removed: Vec<UserId>,
+    /// When those that were added end by themselves, as [`crate::instant::written`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<String>,
 }
 
 impl Payload for MembershipChanged {
@@ -72,6 +75,6 @@ impl Payload for RemovalBlocked {
 impl Event {
     #[must_use]
     pub fn memberships_changed(group: GroupId, source: &SourceName, added: Vec<UserId>, removed: Vec<UserId>) -> Self {
-        Event::MembershipChanged(MembershipChanged { group, source: source.clone(), added, removed })
+        Event::MembershipChanged(MembershipChanged { group, source: source.clone(), added, removed, expires_at: None })
     }
 }

@@ -9,7 +9,7 @@ use crate::instant::{self, Instant};
 /// Who caused an event.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Cause {
-    /// `source:<name>`, `key:<name>`, `operator` or `system`.
+    /// `source:<name>`, `key:<name>`, `user:<id>`, `token:<id>`, `operator` or `system`.
     pub actor: String,
     pub source: Option<SourceName>,
     pub run_id: Option<RunId>,

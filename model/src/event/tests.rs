@@ -45,6 +45,8 @@ fn every_payload_ever_written_is_still_read() {
         ),
         ("user.suspended", format!(r#"{{"user":"{u}","source":"google_sync"}}"#)),
         ("user.reactivated", format!(r#"{{"user":"{u}","source":"google_sync"}}"#)),
+        ("user.deactivated", format!(r#"{{"user":"{u}"}}"#)),
+        ("user.restored", format!(r#"{{"user":"{u}"}}"#)),
         ("user.erased", format!(r#"{{"user":"{u}","reason":"they asked for it"}}"#)),
         ("group.renamed", format!(r#"{{"group":"{g}","before":"a@example.com","after":"b@example.com"}}"#)),
         (
@@ -55,7 +57,25 @@ fn every_payload_ever_written_is_still_read() {
         ),
         ("group.description_changed", format!(r#"{{"group":"{g}","before":null,"after":"Who edits"}}"#)),
         ("group.deleted", format!(r#"{{"group":"{g}"}}"#)),
+        (
+            "grant.created",
+            format!(
+                r#"{{"group":"{g}","after":{{"grant":"{u}","permission":"admin","resource_type":"maildomain","resource_id":"a.fr"}}}}"#
+            ),
+        ),
+        (
+            "grant.deleted",
+            format!(
+                r#"{{"group":"{g}","before":[{{"grant":"{u}","permission":"admin","resource_type":"maildomain","resource_id":"a.fr"}}]}}"#
+            ),
+        ),
         ("membership.changed", format!(r#"{{"group":"{g}","source":{source},"added":["{u}"],"removed":[]}}"#)),
+        (
+            "membership.changed",
+            format!(
+                r#"{{"group":"{g}","source":"admin","added":["{u}"],"removed":[],"expires_at":"2026-11-28T10:00:00.000000Z"}}"#
+            ),
+        ),
         (
             "membership.removal_blocked",
             format!(r#"{{"group":"{g}","user":"{u}","source":{source},"reason":"last_administrator"}}"#),
@@ -88,6 +108,20 @@ fn every_payload_ever_written_is_still_read() {
             r#"{"resource_type":"maildomain","resource_id":"a.fr","before":"{}","after":"{\"siret\":\"21\"}"}"#
                 .to_owned(),
         ),
+        (
+            "token.created",
+            format!(r#"{{"token":"{u}","owner":"{u}","scopes":["read"],"expires_at":"2026-11-22T10:00:00.000000Z"}}"#),
+        ),
+        (
+            "token.created",
+            format!(
+                r#"{{"token":"{u}","owner":null,"scopes":["hook:login","provision:maildomain"],"expires_at":"2026-11-22T10:00:00.000001Z"}}"#
+            ),
+        ),
+        ("token.revoked", format!(r#"{{"token":"{u}"}}"#)),
+        ("administrator.seed_failed", r#"{"reason":"no_address"}"#.to_owned()),
+        ("administrator.seed_failed", r#"{"reason":"deactivated"}"#.to_owned()),
+        ("administrator.break_glass_granted", format!(r#"{{"user":"{u}"}}"#)),
     ] {
         let (event, written) = Event::decode(event_type, 1, &payload).expect("a payload of version 1");
         assert_eq!(event.event_type(), event_type);

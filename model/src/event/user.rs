@@ -1,4 +1,4 @@
-//! Users: known, changed, suspended and active again.
+//! Users: known, changed, suspended and active again, deactivated and restored.
 
 use std::collections::BTreeSet;
 
@@ -55,6 +55,32 @@ pub struct StandingChanged {
 }
 
 impl Payload for StandingChanged {
+    fn stream(&self) -> Stream {
+        Stream("user", self.user.to_string())
+    }
+}
+
+/// An administrator shut a user out, whatever sources say of their account.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UserDeactivated {
+    pub user: UserId,
+}
+
+impl Payload for UserDeactivated {
+    fn stream(&self) -> Stream {
+        Stream("user", self.user.to_string())
+    }
+}
+
+/// An administrator let a deactivated user in again; a source's suspension counts as before.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UserRestored {
+    pub user: UserId,
+}
+
+impl Payload for UserRestored {
     fn stream(&self) -> Stream {
         Stream("user", self.user.to_string())
     }

@@ -42,7 +42,7 @@ fn ten_faults_are_ten_problems_in_one_error() {
         "5: database.max_conections: unknown key (did you mean `max_connections`?); allowed keys: auto_migrate, ",
         "8: http.listen: expected an address and port",
         "12: http.keys[0].secret: secrets only by environment or file: use { env = \"NAME\" } or { file = \"PATH\" }",
-        "13: http.keys[0].scopes[0]: expected one of the scopes hook:login, hook:deploycenter, provision:<resource_type>, read, admin",
+        "13: http.keys[0].scopes[0]: expected one of the scopes hook:login, hook:deploycenter, provision:<resource_type>, check, read, admin",
         "17: sources.deploycenter.base_url: expected an http:// or https:// address ending in `/`",
         "18: sources.deploycenter.service_id: expected an integer",
         "19: sources.deploycenter.token: the environment variable MISSING_TOKEN is not set",
@@ -86,6 +86,25 @@ fn a_missing_file_that_was_asked_for_is_refused() {
 #[case("[database]\nconnect_timeout = '99999999999999999999d'", "database.connect_timeout: expected a duration")]
 #[case("[http]\nkeys = 3", "http.keys: expected a list of tables")]
 #[case("[http]\nkeys = [3]", "http.keys[0]: expected a table")]
+#[case("[identity.proxy]\naddresses = ['x']", "identity.proxy.addresses[0]: expected an address or a network")]
+#[case(
+    "[identity.proxy]\naddresses = ['10.0.0.0/33']",
+    "identity.proxy.addresses[0]: expected an address or a network"
+)]
+#[case("[identity.proxy]\nheader = 'x-email'", "identity.proxy.header: expected `addresses` too")]
+#[case("[identity.proxy]\naddresses = ['::1']\nheader = 'x email'", "identity.proxy.header: expected a header's name")]
+#[case("[identity.proxy]\naddresses = ['::1']\nheader = 'Authorization'", "identity.proxy.header: expected another")]
+#[case("[identity.oidc]\nissuer = 'https://id.example'", "identity.oidc.audience: missing: expected")]
+#[case("[identity.oidc]\naudience = 'entitled'", "identity.oidc.issuer: missing: expected")]
+#[case(
+    "[identity.oidc]\naudience = 'a'\nissuer = 'id.example'",
+    "identity.oidc.issuer: expected an http:// or https://"
+)]
+#[case(
+    "[identity.oidc]\naudience = 'a'\nissuer = 'https://id.example'\nleeway = '1h'",
+    "identity.oidc.leeway: expected a"
+)]
+#[case("[history]\naccesses_kept = '0s'", "history.accesses_kept: expected a duration from 1m to 3650d")]
 #[case("[hooks.login]\ndeadline = '0s'", "hooks.login.deadline: expected a duration from 10ms to 1m")]
 #[case("[scheduler]\ngrace = '11m'", "scheduler.grace: expected a duration from 10ms to 10m")]
 #[case("[log]\nformat = 'xml'", "log.format: expected \"text\" or \"json\"")]
@@ -111,7 +130,7 @@ fn one_fault_is_one_problem(#[case] lines: &str, #[case] says: &str) {
 #[case("guard = { max_removal_ratio = nan }", "guard.max_removal_ratio: expected a number from 0 to 1")]
 #[case("guard = { max_removals = -1 }", "guard.max_removals: expected an integer from 0")]
 #[case("group_guard = { max_removals = 'all' }", "group_guard.max_removals: expected an integer from 0")]
-#[case("removal = { grace = '-1h' }", "removal.grace: expected a duration from 0s to 365d")]
+#[case("removal = { grace = '-1h' }", "removal.grace: expected a duration such as")]
 #[case("removal = { grace = '366d' }", "removal.grace: expected a duration from 0s to 365d")]
 #[case("removal = { confirm = 3 }", "removal.confirm: expected an integer from 1 to 2")]
 #[case("removal = { confirm_above = 5 }", "removal.confirm_above: expected `confirm = 2` beside it")]

@@ -3,7 +3,7 @@
 use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use entitled_model::GroupName;
@@ -11,8 +11,9 @@ use entitled_model::instant::written;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::{admin, bad_limit, group_id, limit, object, reader, refused};
+use super::{admin, bad_limit, group_id, limit, object, refused};
 use crate::admin::{AdminError, GroupChange};
+use crate::http::auth::Principal;
 use crate::http::observe::RequestId;
 use crate::http::problem::Refusals;
 use crate::http::{Problem, Service, whole_body};
@@ -91,10 +92,8 @@ fn view(group: GroupRecord) -> AdminGroupView {
 )]
 pub(in crate::http) async fn list(
     State(service): State<Service>,
-    headers: HeaderMap,
     query: Result<Query<GroupsQuery>, QueryRejection>,
 ) -> Result<Json<AdminGroupsView>, Problem> {
-    reader(&service, &headers)?;
     let Query(GroupsQuery { after, limit: asked }) = query.map_err(|_| bad_limit())?;
     let (after, limit) = (after.unwrap_or_default(), limit(asked)?);
     if after.contains('\0') {
@@ -122,10 +121,10 @@ pub(in crate::http) async fn list(
 pub(in crate::http) async fn create(
     State(service): State<Service>,
     Extension(id): Extension<RequestId>,
-    headers: HeaderMap,
+    Extension(principal): Extension<Principal>,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Problem> {
-    let admin = admin(&service, &headers, id)?;
+    let admin = admin(&service, &principal, id);
     let NewGroupBody { name, description } = object(&whole_body(body)?, "name and description")?;
     let made = async {
         let group = admin.create_group(GroupName::parse(&name)?, description.as_deref()).await?;
@@ -151,9 +150,7 @@ pub(in crate::http) async fn create(
 pub(in crate::http) async fn show(
     State(service): State<Service>,
     Path(group): Path<String>,
-    headers: HeaderMap,
 ) -> Result<Json<AdminGroupView>, Problem> {
-    reader(&service, &headers)?;
     let found = service.store.group_by_id(service.store.reader(), group_id(&group)?).await;
     let found = found.map_err(|error| refused(&service, error.into()))?;
     found.map(|group| Json(view(group))).ok_or_else(|| refused(&service, AdminError::NoGroup))
@@ -175,11 +172,11 @@ pub(in crate::http) async fn show(
 pub(in crate::http) async fn change(
     State(service): State<Service>,
     Extension(id): Extension<RequestId>,
+    Extension(principal): Extension<Principal>,
     Path(group): Path<String>,
-    headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Json<AdminGroupView>, Problem> {
-    let admin = admin(&service, &headers, id)?;
+    let admin = admin(&service, &principal, id);
     let group = group_id(&group)?;
     let GroupPatchBody { name, description } = object(&whole_body(body)?, "name and description")?;
     let changed = async {
@@ -189,12 +186,12 @@ pub(in crate::http) async fn change(
     changed.await.map(|group| Json(view(group))).map_err(|error| refused(&service, error))
 }
 
-/// Deletes a group with its memberships.
+/// Deletes a group with its memberships and grants.
 #[utoipa::path(
     delete, path = "/api/v1/admin/groups/{id}", tag = "administration", params(("id" = String, Path, description = "The group's id")),
     security(("bearer" = ["admin"])),
     responses(
-        (status = 204, description = "Gone, with its memberships"),
+        (status = 204, description = "Gone, with its memberships and grants"),
         (status = 404, description = "No such group", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "A source or the system needs it", body = Problem, content_type = "application/problem+json"),
         Refusals,
@@ -203,10 +200,10 @@ pub(in crate::http) async fn change(
 pub(in crate::http) async fn delete(
     State(service): State<Service>,
     Extension(id): Extension<RequestId>,
+    Extension(principal): Extension<Principal>,
     Path(group): Path<String>,
-    headers: HeaderMap,
 ) -> Result<StatusCode, Problem> {
-    let admin = admin(&service, &headers, id)?;
+    let admin = admin(&service, &principal, id);
     let deleted = admin.delete_group(group_id(&group)?).await;
     deleted.map(|()| StatusCode::NO_CONTENT).map_err(|error| refused(&service, error))
 }

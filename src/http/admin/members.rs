@@ -5,16 +5,17 @@ use std::collections::HashMap;
 use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
 use axum::{Extension, Json};
-use entitled_model::instant::written;
-use entitled_model::{GroupId, UserId};
+use entitled_model::instant::{read, written};
+use entitled_model::{GroupId, Instant, UserId};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use super::{admin, bad_limit, group_id, limit, object, reader, refused};
+use super::{admin, bad_limit, group_id, limit, object, refused};
 use crate::admin::AdminError;
+use crate::http::auth::Principal;
 use crate::http::observe::RequestId;
 use crate::http::problem::Refusals;
 use crate::http::{Problem, Service, whole_body};
@@ -35,7 +36,7 @@ pub(in crate::http) struct SupportView {
     source: String,
     /// RFC 3339, UTC.
     added_at: String,
-    /// The source no longer lists it, and it goes from then on: RFC 3339, UTC.
+    /// It goes from then on: its source no longer lists it, or it was given until then. RFC 3339, UTC.
     #[serde(skip_serializing_if = "Option::is_none")]
     due_at: Option<String>,
 }
@@ -53,6 +54,8 @@ pub(in crate::http) struct MembersView {
 #[serde(deny_unknown_fields)]
 pub(in crate::http) struct NewMemberBody {
     pub(super) user_id: String,
+    /// When the membership ends by itself: RFC 3339. Default: never.
+    pub(super) expires_at: Option<String>,
 }
 
 #[derive(Deserialize, IntoParams)]
@@ -77,10 +80,8 @@ pub(in crate::http) struct MembersQuery {
 pub(in crate::http) async fn list(
     State(service): State<Service>,
     Path(group): Path<String>,
-    headers: HeaderMap,
     query: Result<Query<MembersQuery>, QueryRejection>,
 ) -> Result<Json<MembersView>, Problem> {
-    reader(&service, &headers)?;
     let group = group_id(&group)?;
     let Query(MembersQuery { after, limit: asked }) = query.map_err(|_| bad_limit())?;
     let (after, limit) = (after.map(UserId), limit(asked)?);
@@ -137,17 +138,24 @@ fn by_user(rows: Vec<MembershipRow>) -> Vec<(UserId, Vec<SupportView>)> {
 pub(in crate::http) async fn add(
     State(service): State<Service>,
     Extension(id): Extension<RequestId>,
+    Extension(principal): Extension<Principal>,
     Path(group): Path<String>,
-    headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<(StatusCode, Json<MemberView>), Problem> {
-    let admin = admin(&service, &headers, id)?;
+    let admin = admin(&service, &principal, id);
     let group = group_id(&group)?;
-    let NewMemberBody { user_id } = object(&whole_body(body)?, "user_id")?;
+    let NewMemberBody { user_id, expires_at } = object(&whole_body(body)?, "user_id and expires_at")?;
     let user = UserId(Uuid::parse_str(&user_id).map_err(|_| refused(&service, AdminError::NoUser))?);
-    admin.add_member(group, user).await.map_err(|error| refused(&service, error))?;
+    let expires_at = expires_at.as_deref().map(instant).transpose()?;
+    admin.add_member(group, user, expires_at).await.map_err(|error| refused(&service, error))?;
     let member = member(&service, group, user).await.map_err(|error| refused(&service, error.into()))?;
     Ok((StatusCode::CREATED, Json(member)))
+}
+
+fn instant(text: &str) -> Result<Instant, Problem> {
+    let wrong =
+        || Problem::new(StatusCode::BAD_REQUEST, "expires_at is not an instant of RFC 3339").field("expires_at");
+    read(text).ok_or_else(wrong)
 }
 
 async fn member(service: &Service, group: GroupId, user: UserId) -> Result<MemberView, StoreError> {
@@ -175,10 +183,10 @@ async fn member(service: &Service, group: GroupId, user: UserId) -> Result<Membe
 pub(in crate::http) async fn remove(
     State(service): State<Service>,
     Extension(id): Extension<RequestId>,
+    Extension(principal): Extension<Principal>,
     Path((group, user)): Path<(String, String)>,
-    headers: HeaderMap,
 ) -> Result<StatusCode, Problem> {
-    let admin = admin(&service, &headers, id)?;
+    let admin = admin(&service, &principal, id);
     let group = group_id(&group)?;
     let user = UserId(Uuid::parse_str(&user).map_err(|_| refused(&service, AdminError::NoUser))?);
     let removed = admin.remove_member(group, user).await;

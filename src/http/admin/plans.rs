@@ -3,16 +3,17 @@
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
 use axum::{Extension, Json};
 use entitled_model::instant::written;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::{admin, object, reader, refused};
+use super::{admin, object, refused};
 use crate::admin::AdminError;
 use crate::config;
+use crate::http::auth::Principal;
 use crate::http::observe::RequestId;
 use crate::http::problem::Refusals;
 use crate::http::{Problem, Service, whole_body};
@@ -93,11 +94,7 @@ async fn seen(service: &Service, plan: HeldPlan) -> Result<PlanView, AdminError>
         Refusals,
     )
 )]
-pub(in crate::http) async fn list(
-    State(service): State<Service>,
-    headers: HeaderMap,
-) -> Result<Json<PlansView>, Problem> {
-    reader(&service, &headers)?;
+pub(in crate::http) async fn list(State(service): State<Service>) -> Result<Json<PlansView>, Problem> {
     let listed = async {
         let mut plans = Vec::new();
         for plan in service.store.held_plans(service.store.reader()).await? {
@@ -121,9 +118,7 @@ pub(in crate::http) async fn list(
 pub(in crate::http) async fn show(
     State(service): State<Service>,
     Path(hash): Path<String>,
-    headers: HeaderMap,
 ) -> Result<Json<PlanView>, Problem> {
-    reader(&service, &headers)?;
     let shown = async {
         let plan = service.store.held_plan(service.store.reader(), &hash).await?.ok_or(AdminError::NoPlan)?;
         seen(&service, plan).await
@@ -147,11 +142,11 @@ pub(in crate::http) async fn show(
 pub(in crate::http) async fn approve(
     State(service): State<Service>,
     Extension(id): Extension<RequestId>,
+    Extension(principal): Extension<Principal>,
     Path(hash): Path<String>,
-    headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Json<PlanView>, Problem> {
-    let admin = admin(&service, &headers, id)?;
+    let admin = admin(&service, &principal, id);
     let ApproveBody { reason, expires_in } = object(&whole_body(body)?, "reason and expires_in")?;
     let bad = || Problem::new(StatusCode::BAD_REQUEST, "expires_in must be a duration such as 4h").field("expires_in");
     let expires_at = match expires_in {
@@ -182,11 +177,11 @@ pub(in crate::http) async fn approve(
 pub(in crate::http) async fn reject(
     State(service): State<Service>,
     Extension(id): Extension<RequestId>,
+    Extension(principal): Extension<Principal>,
     Path(hash): Path<String>,
-    headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Json<PlanView>, Problem> {
-    let admin = admin(&service, &headers, id)?;
+    let admin = admin(&service, &principal, id);
     let RejectBody { reason } = object(&whole_body(body)?, "reason")?;
     let rejected = async { seen(&service, admin.reject_plan(&hash, &reason).await?).await };
     rejected.await.map(Json).map_err(|error| refused(&service, error))

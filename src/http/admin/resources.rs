@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
 use axum::{Extension, Json};
 use entitled_model::resource::{Attributes, ResourceType};
 use serde::{Deserialize, Serialize};
@@ -13,6 +13,7 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use super::{admin, object, refused};
+use crate::http::auth::Principal;
 use crate::http::observe::RequestId;
 use crate::http::problem::Refusals;
 use crate::http::provisioning::resource_type_of;
@@ -62,11 +63,11 @@ pub(in crate::http) struct SettingsView {
 pub(in crate::http) async fn create(
     State(service): State<Service>,
     Extension(id): Extension<RequestId>,
+    Extension(principal): Extension<Principal>,
     Path(resource_type): Path<String>,
-    headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<(StatusCode, Json<NewResourceView>), Problem> {
-    let admin = admin(&service, &headers, id)?;
+    let admin = admin(&service, &principal, id);
     let kind = resource_type_of(&resource_type)?;
     admin.may_create(kind).map_err(|error| refused(&service, error))?;
     let (id, attributes) = parse(kind, &whole_body(body)?)?;
@@ -101,13 +102,9 @@ pub(super) fn parse(kind: &ResourceType, body: &[u8]) -> Result<(String, Attribu
     get, path = "/api/v1/config", tag = "administration", security(("bearer" = [])),
     responses(
         (status = 200, body = SettingsView),
-        (status = 401, description = "No valid credential", body = Problem, content_type = "application/problem+json"),
+        Refusals,
     )
 )]
-pub(in crate::http) async fn settings(
-    State(service): State<Service>,
-    headers: HeaderMap,
-) -> Result<Json<SettingsView>, Problem> {
-    service.keys.authenticate(&headers)?;
+pub(in crate::http) async fn settings(State(service): State<Service>) -> Result<Json<SettingsView>, Problem> {
     Ok(Json(SettingsView { version: env!("CARGO_PKG_VERSION"), features: service.features.all().clone() }))
 }

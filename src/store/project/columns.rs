@@ -23,6 +23,16 @@ pub(super) const GROUP: [(&str, Field); 10] = [
     ("description", Field::Text),
 ];
 
+pub(super) const GRANT: [(&str, Field); 7] = [
+    ("id", Field::Uuid),
+    ("group_id", Field::Uuid),
+    ("permission", Field::Text),
+    ("resource_type", Field::Text),
+    ("resource_id", Field::Text),
+    ("since_position", Field::Int),
+    ("since_at", Field::Time),
+];
+
 pub(super) const MEMBERSHIP: [(&str, Field); 5] = [
     ("group_id", Field::Uuid),
     ("user_id", Field::Uuid),
@@ -72,3 +82,12 @@ pub(super) const APPROVAL: [(&str, Field); 6] = [
 pub(super) const REPLACE_APPROVAL: &str = "ON CONFLICT (source) DO UPDATE SET hash = excluded.hash,
     reason = excluded.reason, expires_at = excluded.expires_at, since_position = excluded.since_position,
     since_at = excluded.since_at";
+
+pub(super) const TOKEN: [(&str, Field); 6] = [
+    ("id", Field::Uuid),
+    ("owner_id", Field::Uuid),
+    ("scopes", Field::Text),
+    ("created_position", Field::Int),
+    ("created_at", Field::Time),
+    ("expires_at", Field::Time),
+];

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use entitled_model::event::PlanApproved;
+use entitled_model::event::{Granted, PlanApproved};
 use entitled_model::projection::Since;
 use entitled_model::{GroupId, SourceName, UserId};
 use sea_orm::{ConnectionTrait, Value};
@@ -77,6 +77,18 @@ impl Projector {
         let PlanApproved { source, hash, reason, expires_at } = approved;
         let row = json!([source, hash, reason, expires_at, since.position, time(since.at)]);
         self.insert(conn, "plan_approval", &APPROVAL, REPLACE_APPROVAL, &[row]).await
+    }
+
+    pub(super) async fn delete_grants(
+        &self,
+        conn: &impl ConnectionTrait,
+        grants: &[Granted],
+    ) -> Result<(), StoreError> {
+        let d = self.dialect;
+        let table = self.tables.name("access_grant");
+        let sql = format!("DELETE FROM {table} WHERE id IN (SELECT {} FROM {})", d.uuid(0), d.each("$1"));
+        let grants: Vec<Json> = grants.iter().map(|granted| json!([granted.grant])).collect();
+        self.write_all(conn, &sql, &grants, "deleting grants").await
     }
 
     pub(super) async fn end_group(

@@ -132,7 +132,7 @@ async fn tables(conn: &impl ConnectionTrait, role: &RoleName) -> Result<Vec<Stri
         }
         there.push(table);
     }
-    let missing = READABLE.into_iter().filter(|table| !there.iter().any(|other| other == table));
+    let missing = READABLE.iter().filter(|table| !there.iter().any(|other| other == *table));
     drift.extend(missing.map(|table| format!("there is no table {table}")));
     Ok(drift)
 }

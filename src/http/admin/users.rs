@@ -1,0 +1,152 @@
+//! Users: listed, made known, shut out, let in again.
+
+use axum::body::Bytes;
+use axum::extract::rejection::{BytesRejection, QueryRejection};
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use axum::{Extension, Json};
+use entitled_model::{EmailAddress, UserId};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+
+use super::{admin, bad_limit, limit, object, refused};
+use crate::admin::AdminError;
+use crate::http::auth::Principal;
+use crate::http::observe::RequestId;
+use crate::http::problem::Refusals;
+use crate::http::{Problem, Service, whole_body};
+use crate::store::UserRecord;
+
+/// A user.
+#[derive(Serialize, ToSchema)]
+pub(in crate::http) struct AdminUserView {
+    id: String,
+    sub: Option<String>,
+    email: Option<String>,
+    /// `active`, `suspended` (by a source) or `deactivated` (by an administrator).
+    status: String,
+}
+
+/// A page of users, by id.
+#[derive(Serialize, ToSchema)]
+pub(in crate::http) struct AdminUsersView {
+    users: Vec<AdminUserView>,
+    /// What `after` is for the next page; none on the last.
+    next: Option<String>,
+}
+
+/// A user to make known.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::http) struct NewUserBody {
+    pub(super) email: String,
+}
+
+/// What changes.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::http) struct UserPatchBody {
+    pub(super) status: StatusWord,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(in crate::http) enum StatusWord {
+    Active,
+    Deactivated,
+}
+
+#[derive(Deserialize, IntoParams)]
+pub(in crate::http) struct UsersQuery {
+    /// The id after which the page begins: `next` of the page before.
+    after: Option<Uuid>,
+    /// How many users at most, 1 to 1,000. Default: 100.
+    limit: Option<u64>,
+}
+
+fn view(user: UserRecord) -> AdminUserView {
+    AdminUserView {
+        id: user.id.to_string(),
+        sub: user.profile.sub.map(|sub| sub.as_str().to_owned()),
+        email: user.profile.email.map(|email| email.as_given().to_owned()),
+        status: user.status,
+    }
+}
+
+/// Users, by id.
+#[utoipa::path(
+    get, path = "/api/v1/admin/users", tag = "administration", params(UsersQuery), security(("bearer" = ["read", "admin"])),
+    responses(
+        (status = 200, body = AdminUsersView),
+        (status = 400, description = "A parameter is malformed", body = Problem, content_type = "application/problem+json"),
+        Refusals,
+    )
+)]
+pub(in crate::http) async fn list(
+    State(service): State<Service>,
+    query: Result<Query<UsersQuery>, QueryRejection>,
+) -> Result<Json<AdminUsersView>, Problem> {
+    let Query(UsersQuery { after, limit: asked }) = query.map_err(|_| bad_limit())?;
+    let limit = limit(asked)?;
+    let found = service.store.users_after(after.map(UserId), limit + 1).await;
+    let mut found = found.map_err(|error| refused(&service, error.into()))?;
+    let more = found.len() as u64 > limit;
+    found.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+    let next = found.last().filter(|_| more).map(|last| last.id.to_string());
+    Ok(Json(AdminUsersView { users: found.into_iter().map(view).collect(), next }))
+}
+
+/// Makes a user known.
+#[utoipa::path(
+    post, path = "/api/v1/admin/users", tag = "administration", request_body = NewUserBody, security(("bearer" = ["admin"])),
+    responses(
+        (status = 201, body = AdminUserView),
+        (status = 400, description = "The body is malformed", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "Somebody has the address", body = Problem, content_type = "application/problem+json"),
+        (status = 413, description = "The body is too large", body = Problem, content_type = "application/problem+json"),
+        Refusals,
+    )
+)]
+pub(in crate::http) async fn create(
+    State(service): State<Service>,
+    Extension(id): Extension<RequestId>,
+    Extension(principal): Extension<Principal>,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<(StatusCode, Json<AdminUserView>), Problem> {
+    let NewUserBody { email } = object(&whole_body(body)?, "email")?;
+    let bad = |error: &dyn std::fmt::Display| Problem::new(StatusCode::BAD_REQUEST, error.to_string()).field("email");
+    let email = EmailAddress::parse(&email).map_err(|error| bad(&error))?;
+    let made = admin(&service, &principal, id).create_user(&email).await;
+    made.map(|user| (StatusCode::CREATED, Json(view(user)))).map_err(|error| refused(&service, error))
+}
+
+/// Shuts a user out, or lets them in again. A source's suspension stays.
+#[utoipa::path(
+    patch, path = "/api/v1/admin/users/{id}", tag = "administration", request_body = UserPatchBody,
+    params(("id" = String, Path, description = "The user's id")), security(("bearer" = ["admin"])),
+    responses(
+        (status = 200, body = AdminUserView),
+        (status = 400, description = "The body is malformed", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "No such user", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "The last active person in Admin, or somebody who was erased", body = Problem, content_type = "application/problem+json"),
+        (status = 413, description = "The body is too large", body = Problem, content_type = "application/problem+json"),
+        Refusals,
+    )
+)]
+pub(in crate::http) async fn change(
+    State(service): State<Service>,
+    Extension(id): Extension<RequestId>,
+    Extension(principal): Extension<Principal>,
+    Path(user): Path<String>,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Json<AdminUserView>, Problem> {
+    let admin = admin(&service, &principal, id);
+    let user = UserId(Uuid::parse_str(&user).map_err(|_| refused(&service, AdminError::NoUser))?);
+    let UserPatchBody { status } = object(&whole_body(body)?, "status")?;
+    let changed = match status {
+        StatusWord::Active => admin.reactivate_user(user).await,
+        StatusWord::Deactivated => admin.deactivate_user(user).await,
+    };
+    changed.map(|user| Json(view(user))).map_err(|error| refused(&service, error))
+}
