@@ -19,6 +19,7 @@ mod leases;
 mod log;
 mod memberships;
 mod observations;
+mod paths;
 mod plans;
 mod profiles;
 mod project;

@@ -34,6 +34,8 @@ mod nasty;
 mod page;
 #[path = "admin/past.rs"]
 mod past;
+#[path = "admin/paths.rs"]
+mod paths;
 #[path = "admin/plans.rs"]
 mod plans;
 #[path = "admin/roles.rs"]

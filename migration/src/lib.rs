@@ -17,6 +17,7 @@ mod m20261125_000008_history;
 mod m20261125_000009_tokens;
 mod m20261125_000010_grants;
 mod m20261125_000011_roles;
+mod m20261125_000012_paths;
 
 /// All steps, oldest first.
 pub struct Migrator;
@@ -36,6 +37,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261125_000009_tokens::Migration),
             Box::new(m20261125_000010_grants::Migration),
             Box::new(m20261125_000011_roles::Migration),
+            Box::new(m20261125_000012_paths::Migration),
         ]
     }
 }

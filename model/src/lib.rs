@@ -21,6 +21,7 @@ pub mod mapping;
 pub mod moment;
 pub mod observation;
 pub mod outcome;
+pub mod path;
 pub mod people;
 pub mod plan;
 pub mod projection;

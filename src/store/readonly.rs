@@ -23,6 +23,7 @@ pub const READABLE: &[&str] = &[
     "held_plan",
     "lease",
     "membership",
+    "membership_path",
     "observation",
     "plan_approval",
     "resource",
