@@ -44,6 +44,8 @@ mod sentry;
 mod shutdown;
 #[path = "serve/single_flight.rs"]
 mod single_flight;
+#[path = "serve/smoke.rs"]
+mod smoke;
 #[path = "serve/start.rs"]
 mod start;
 #[path = "serve/writer.rs"]
