@@ -29,7 +29,9 @@ pub(super) fn removals(
 ) -> Removals {
     let Asked { mut news, due, awaiting, mut kept } = asked(unlisted, desired, stored, policy, began_at);
     let whole = (news.len() + awaiting.len()) as u64;
-    let is_listed = |pair: &&Pair| !stored.is_gone(desired, &pair.0);
+    // `Admin` and `Everyone` don't end with the group that is mapped to them.
+    let lasts = |group: GroupId| [GroupId::ADMIN, GroupId::EVERYONE].contains(&group);
+    let is_listed = |pair: &&Pair| lasts(pair.0) || !stored.is_gone(desired, &pair.0);
     let listed: Vec<Pair> = news.iter().filter(is_listed).copied().collect();
     let held = policy.beyond(whole, &listed, &stored.pairs);
     let (mut removes, mut scheduled) = (due, Vec::new());

@@ -99,3 +99,14 @@ fn whoever_is_in_a_group_that_is_not_listed_keeps_the_grace_when_the_plan_is_app
     let held = following(&taken(whole(&["g1"])), &managing(), &stored, &none);
     assert_eq!((held.removes, held.deleted_groups), (vec![pair(2, 1)], BTreeSet::from([gid(2)])));
 }
+
+#[test]
+fn a_system_groups_own_limits_hold_when_the_group_mapped_to_it_is_gone() {
+    let everyone: Vec<Pair> = (1..=4).map(|member| (GroupId::EVERYONE, user(member))).collect();
+    let gone = BTreeSet::from([GroupId::EVERYONE]);
+    let stored = Stored { pairs: everyone, vanished: gone, ..Stored::default() };
+    let rules = GroupPolicy { guard: Guard { max_removals: 1, ..OPEN }, grace: chrono::TimeDelta::zero() };
+    let policy = Policy { groups: BTreeMap::from([(GroupId::EVERYONE, rules)]), ..Policy::guarded(OPEN) };
+    let plan = following(&taken(whole(&["g1"])), &managing(), &stored, &policy);
+    assert_eq!(plan.held.and_then(|held| held.group), Some(GroupId::EVERYONE));
+}
