@@ -143,8 +143,8 @@ pub fn plan(source: &SourceName, desired: Desired, stored: &Stored, policy: &Pol
     kept.sort_unstable();
     let (deleted_groups, vanished) = ended_groups(&desired, stored, &removes);
     let JoinedGroups { new, renamed, replaced } = desired.groups;
-    // While names move from group to group, a new group has to wait for the old one.
-    let names_stay = renamed.is_empty() && replaced.is_empty();
+    // While names move from group to group, or addresses from person to person, what is new has to wait for the old.
+    let names_stay = renamed.is_empty() && replaced.is_empty() && desired.people.addresses.is_empty();
     // Whoever is kept in a group that was replaced keeps the group, and the name is the new one's.
     let outlived = replaced.into_values().filter(|rename| !deleted_groups.contains(&rename.group));
     let mut plan = Plan {
