@@ -178,4 +178,21 @@ on_both_stores! {
         let gone = google(&world, &[]).await;
         assert_eq!(gone.source("google_sync")["counts"]["removed"], 2, "the guard had its say before");
     }
+
+    async fn additions_wait_while_a_newcomer_needs_an_address_that_another_gives_up(world: World) {
+        let mut world = world;
+        ruled(&mut world, "on_hold = \"apply_additions\"\nguard = { max_removals = 1 }");
+        with_members(&world, GROUP, 4).await;
+        world.org().remove_member(GROUP, &member(0)).remove_member(GROUP, &member(1));
+        world.org().readdress_user(&member(3), "moved@example.org").remove_alias("moved@example.org", &member(3));
+        world.org().add_member(OTHER, &member(3));
+        let held = google(&world, &[]).await;
+        expect(&held, 4, "held");
+        assert_eq!(held.source("google_sync")["counts"], json!({"created": 0, "removed": 0, "kept": 2}));
+        let hash = held.json()["plan_hash"].as_str().expect("a hash").to_owned();
+        expect(&google(&world, &["--approve", &hash, "--reason", "they left"]).await, 0, "applied");
+        assert_eq!(world.members(OTHER, "google_sync").await, [member(3)]);
+        assert_eq!(world.members(GROUP, "google_sync").await, [member(2), "moved@example.org".to_owned()]);
+        expect(&google(&world, &[]).await, 0, "unchanged");
+    }
 }
