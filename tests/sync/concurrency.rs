@@ -239,4 +239,27 @@ on_both_stores! {
         assert_eq!(end(old).await.code, 0);
         assert_eq!(world.count(of_ann).await, 1, "the newest observation wins");
     }
+
+    async fn a_refresh_that_is_under_way_brings_nothing_of_an_erased_user_back(world: World) {
+        // Rule 9
+        let world = patient(world);
+        world.org().add_member(A, ANN).add_alias(ANN, "a.nn@example.org");
+        expect(&google(&world, &[]).await, 0, "applied");
+        let id = world.user(ANN).await["id"].as_str().expect("an id").to_owned();
+        world.org().add_member(B, ANN);
+        let refresh = hold_after_first_answer(&world, &["--user", ANN]).await;
+        let erased = world.run(&["user", "erase", &id, "--reason", "they asked"]).await;
+        assert_eq!(erased.code, 0, "{erased:?}");
+        assert!(world.org().release("held"));
+        assert_eq!(end(refresh).await.code, 0);
+        let after = world.user(&id).await;
+        assert_eq!((&after["email"], &after["status"]), (&serde_json::Value::Null, &serde_json::json!("deactivated")));
+        assert_eq!(groups_of(&world, &id, "google_sync").await, [A], "nothing is given to them any more");
+        for table in ["directory_account", "directory_address"] {
+            assert_eq!(world.count(&format!("SELECT count(*) FROM {table}")).await, 0, "{table}");
+        }
+        expect(&google(&world, &[]).await, 0, "applied");
+        assert_ne!(world.user(ANN).await["id"], serde_json::json!(id), "whoever is listed comes as somebody else");
+        assert_eq!(groups_of(&world, &id, "google_sync").await, [""; 0]);
+    }
 }
