@@ -99,6 +99,8 @@ impl KeepReason {
 #[derive(Debug, PartialEq)]
 pub struct Plan {
     pub source: SourceName,
+    /// When its observation began.
+    pub began_at: Instant,
     pub new_users: Vec<(UserId, EmailAddress)>,
     pub new_groups: Vec<(GroupId, ObservedGroup)>,
     pub renamed_groups: Vec<Rename>,
@@ -149,6 +151,7 @@ pub fn plan(source: &SourceName, desired: Desired, stored: &Stored, policy: &Pol
     let outlived = replaced.into_values().filter(|rename| !deleted_groups.contains(&rename.group));
     let mut plan = Plan {
         source: source.clone(),
+        began_at,
         new_users: desired.new_users,
         new_groups: new,
         renamed_groups: outlived.chain(renamed).collect(),
@@ -270,6 +273,7 @@ impl Plan {
     pub fn changes_anything(&self) -> bool {
         let Plan {
             source: _,
+            began_at: _,
             new_users,
             new_groups,
             renamed_groups,

@@ -26,6 +26,7 @@ impl Plan {
         self.entitlements = waiting;
         Plan {
             source: self.source.clone(),
+            began_at: self.began_at,
             new_users: std::mem::take(&mut self.new_users),
             new_groups: std::mem::take(&mut self.new_groups),
             renamed_groups: Vec::new(),

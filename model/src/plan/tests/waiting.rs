@@ -193,3 +193,19 @@ fn additions_wait_while_an_address_moves_that_a_newcomer_may_need() {
     assert!(plan.held.is_some());
     assert_eq!((plan.additions, plan.creates.len()), (None, 1));
 }
+
+#[test]
+fn an_approval_is_of_the_grace_that_was_shown() {
+    let guard = Guard { max_removals: 0, ..OPEN };
+    let held = |grace| {
+        let policy = Policy { grace, ..Policy::guarded(guard) };
+        following(&says(&[]), &known(), &holding(vec![pair(1, 1)]), &policy)
+    };
+    let (first, shorter) = (held(HOUR), held(TimeDelta::minutes(1)));
+    assert_ne!(first.hash(), shorter.hash());
+    let later = at() + HOUR;
+    let policy = Policy { grace: HOUR, ..Policy::guarded(guard) };
+    let desired = desired(&says(&[]), known(), &mut new_ids());
+    let again = plan(&source(), desired, &holding(vec![pair(1, 1)]), &policy, later);
+    assert_eq!(again.hash(), first.hash(), "the same wait from another beginning is the same plan");
+}
