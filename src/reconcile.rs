@@ -236,8 +236,7 @@ impl Reconciler {
         let decided = self.decide(&mut unit, run, &mut plan).await?;
         if let Some(additions) = &plan.additions {
             self.write(&mut unit, run, additions, observed_at(observation, began_at)).await?;
-            let given: BTreeSet<UserId> = additions.creates.iter().map(|(_, user)| *user).collect();
-            let applied = summary::marks_of(observation, &given);
+            let applied = summary::marks_of(observation, &additions.spoken_of());
             unit.mark_observed(&run.source.name, run.run_id, &applied).await?;
         }
         if plan.held.is_none() {

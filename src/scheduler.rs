@@ -77,31 +77,41 @@ impl Loop {
     async fn run(self, first_delay: Duration) {
         let clock = self.runner.store.clock().clone();
         let mut next = Some((first_delay, None));
-        let mut current: Option<JoinHandle<()>> = None;
+        let mut current: Option<JoinHandle<Option<Instant>>> = None;
         while let Some((wait, due_at)) = next {
+            let mut began_at = None;
             tokio::select! {
                 () = self.stop.cancelled() => return,
-                // A run may have scheduled removals that are due before the schedule comes.
-                _ = async { current.as_mut().expect("guarded").await }, if current.is_some() => current = None,
+                // A run may have scheduled removals that are due before the schedule comes, and left those that came due
+                // after it began.
+                ended = async { current.as_mut().expect("guarded").await }, if current.is_some() => {
+                    (current, began_at) = (None, ended.ok().flatten());
+                }
                 () = clock.sleep(wait) => current = self.fire(current, due_at),
             }
-            next = self.next(clock.now()).await;
+            let now = clock.now();
+            next = self.next(now, began_at.unwrap_or(now)).await;
         }
     }
 
-    /// How long to wait, and for when: the schedule, or a removal that is due before.
-    async fn next(&self, now: Instant) -> Option<(Duration, Option<Instant>)> {
+    /// How long to wait, and for when: the schedule, or a removal that is due before, and after `since`.
+    async fn next(&self, now: Instant, since: Instant) -> Option<(Duration, Option<Instant>)> {
         let scheduled = self.schedule.next_after(now)?;
-        let removal = self.runner.store.next_due(&self.source.name, now).await.unwrap_or_else(|error| {
+        let removal = self.runner.store.next_due(&self.source.name, since).await.unwrap_or_else(|error| {
             tracing::warn!(source = %self.source.name, detail = chain(&error), "removals that are due were not looked for");
             None
         });
         let due_at = removal.map_or(scheduled, |removal| scheduled.min(removal + PAST_DUE));
-        Some(((due_at - now).to_std().ok()?, Some(due_at)))
+        Some(((due_at - now).to_std().unwrap_or_default(), Some(due_at)))
     }
 
-    /// Starts a run, unless the last one is still going. What was due at `due_at` another replica may have done already.
-    fn fire(&self, current: Option<JoinHandle<()>>, due_at: Option<Instant>) -> Option<JoinHandle<()>> {
+    /// Starts a run, unless the last one is still going; it ends with when its reading began. What was due at `due_at` another
+    /// replica may have done already.
+    fn fire(
+        &self,
+        current: Option<JoinHandle<Option<Instant>>>,
+        due_at: Option<Instant>,
+    ) -> Option<JoinHandle<Option<Instant>>> {
         if let Some(running) = current.filter(|run| !run.is_finished()) {
             self.runner.reports.metrics().run_skipped(&self.source.name);
             tracing::info!(source = %self.source.name, "the previous run is still going: skipped");
@@ -111,10 +121,13 @@ impl Loop {
         Some(self.tasks.spawn(async move {
             let order = Order { due_at, ..Order::new(runner.store.clock(), Trigger::Schedule, stop) };
             match runner.whole(&source, &order).await {
-                Ok(Some(_)) => {}
-                Ok(None) => tracing::info!(source = %source.name, "another process reads it, or has: skipped"),
+                Ok(Some(run)) => Some(run.began_at),
+                Ok(None) => {
+                    tracing::info!(source = %source.name, "another process reads it, or has: skipped");
+                    None
+                }
                 // Told by the runner.
-                Err(_) => {}
+                Err(_) => None,
             }
         }))
     }

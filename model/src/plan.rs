@@ -105,6 +105,8 @@ impl KeepReason {
 #[derive(Debug, PartialEq)]
 pub struct Plan {
     pub source: SourceName,
+    /// When its observation began.
+    pub began_at: Instant,
     pub new_users: Vec<(UserId, EmailAddress)>,
     pub new_groups: Vec<(GroupId, ObservedGroup)>,
     pub renamed_groups: Vec<Rename>,
@@ -153,12 +155,13 @@ pub fn plan(source: &SourceName, desired: Desired, stored: &Stored, policy: &Pol
     kept.sort_unstable();
     let (deleted_groups, vanished) = ended_groups(&desired, stored, &removes);
     let JoinedGroups { new, renamed, replaced } = desired.groups;
-    // While names move from group to group, a new group has to wait for the old one.
-    let names_stay = renamed.is_empty() && replaced.is_empty();
+    // While names move from group to group, or addresses from person to person, what is new has to wait for the old.
+    let names_stay = renamed.is_empty() && replaced.is_empty() && desired.people.addresses.is_empty();
     // Whoever is kept in a group that was replaced keeps the group, and the name is the new one's.
     let outlived = replaced.into_values().filter(|rename| !deleted_groups.contains(&rename.group));
     let mut plan = Plan {
         source: source.clone(),
+        began_at,
         new_users: desired.new_users,
         new_groups: new,
         renamed_groups: outlived.chain(renamed).collect(),
@@ -296,6 +299,7 @@ impl Plan {
     pub fn changes_anything(&self) -> bool {
         let Plan {
             source: _,
+            began_at: _,
             new_users,
             new_groups,
             renamed_groups,

@@ -42,13 +42,19 @@ impl Reconciler {
         let (based_on, _) = self.store.head(conn).await?;
         let settled = self.settle(conn, run, observation).await?;
         let superseded = self.superseded(conn, source, observation).await?;
-        let Some(silent) = &superseded else {
+        let Some(newer) = &superseded else {
             let guard = Policy::guarded(run.source.settings.removal.guard);
             let plan = plan(source, Desired::default(), &Stored::default(), &guard, began_at);
             return Ok(Prepared { plan, paths: PathChanges::default(), based_on, superseded });
         };
-        let people = self.people(conn, source, observation, &settled, silent).await?;
-        let known = self.known(conn, source, observation, settled, people, silent).await?;
+        let mut silent = newer.clone();
+        if let Observation::Users(asked) = &*observation {
+            // They may have been erased while they were asked about: nothing is learned of them any more.
+            let users: Vec<UserId> = asked.iter().map(|asked| asked.user).collect();
+            silent.extend(self.store.erased_among(conn, &users).await?);
+        }
+        let people = self.people(conn, source, observation, &settled, &silent).await?;
+        let known = self.known(conn, source, observation, settled, people, &silent).await?;
         let clock = self.store.clock();
         let mut desired = desired(observation, known, &mut || clock.new_id());
         let paths = self.paths(conn, run.source, observation, &mut desired).await?;

@@ -51,15 +51,45 @@ pub struct Snapshot {
 struct UserEntry {
     /// An id or an address.
     user: String,
-    /// The entitlements that were stated; null for somebody whom the source does not know.
-    #[serde(default)]
-    said: Option<BTreeMap<String, Value>>,
+    #[serde(default, skip_serializing_if = "Statement::is_missing")]
+    said: Statement,
     /// The user's groups, from a backend that lists them all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     groups: Option<Vec<String>>,
     /// Why there was no answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     error: Option<FailureEntry>,
+}
+
+/// The entitlements that were stated; null for somebody whom the source does not know.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(from = "Option<BTreeMap<String, Value>>", into = "Option<BTreeMap<String, Value>>")]
+enum Statement {
+    #[default]
+    Missing,
+    Nobody,
+    Said(BTreeMap<String, Value>),
+}
+
+impl Statement {
+    fn is_missing(&self) -> bool {
+        *self == Statement::Missing
+    }
+}
+
+impl From<Option<BTreeMap<String, Value>>> for Statement {
+    fn from(said: Option<BTreeMap<String, Value>>) -> Self {
+        said.map_or(Statement::Nobody, Statement::Said)
+    }
+}
+
+impl From<Statement> for Option<BTreeMap<String, Value>> {
+    fn from(statement: Statement) -> Self {
+        match statement {
+            Statement::Said(said) => Some(said),
+            Statement::Missing | Statement::Nobody => None,
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -185,10 +215,10 @@ fn group_entry(observed: &CensusGroup, people: &[CensusPerson]) -> GroupEntry {
 }
 
 fn user_entry(user: String, answer: &Result<UserAnswer, Failure>) -> UserEntry {
-    let empty = UserEntry { user, said: None, groups: None, error: None };
+    let empty = UserEntry { user, said: Statement::Missing, groups: None, error: None };
     match answer {
         Err(failure) => UserEntry { error: Some(failure.into()), ..empty },
-        Ok(answer) if !answer.present => empty,
+        Ok(answer) if !answer.present => UserEntry { said: Statement::Nobody, ..empty },
         Ok(answer) => {
             let stated = answer.stated.entitlements().into_iter().flatten();
             let unsaid = match &answer.stated {
@@ -199,7 +229,7 @@ fn user_entry(user: String, answer: &Result<UserAnswer, Failure>) -> UserEntry {
             let listed = answer.groups.iter().filter(|group| !matches!(group, ObservedGroup::Resource { .. }));
             let lists_all = answer.coverage == Coverage::Everything;
             let groups = lists_all.then(|| listed.map(|group| group.name().to_owned()).collect());
-            UserEntry { said: Some(said), groups, ..empty }
+            UserEntry { said: Statement::Said(said), groups, ..empty }
         }
     }
 }

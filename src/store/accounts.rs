@@ -211,6 +211,23 @@ impl Store {
         found.iter().map(|row| Ok(UserId(row.try_get_by_index(0).doing(DOING)?))).collect()
     }
 
+    /// Those of `users` who were erased: shut out, and without a name by which they could come again.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn erased_among(&self, conn: &impl Reader, users: &[UserId]) -> Result<BTreeSet<UserId>, StoreError> {
+        const DOING: &str = "looking for erased users";
+        let d = conn.dialect();
+        let sql = format!(
+            "SELECT p.user_id FROM user_profile p JOIN user_account u ON u.id = p.user_id AND u.status = 'deactivated'
+             WHERE p.email IS NULL AND p.sub IS NULL AND p.user_id IN (SELECT {} FROM {})",
+            d.uuid(0),
+            d.each("$1")
+        );
+        let found = conn.query_all_raw(d.statement(sql, [ids(users.iter().map(|user| user.0))])).await.doing(DOING)?;
+        found.iter().map(|row| Ok(UserId(row.try_get_by_index(0).doing(DOING)?))).collect()
+    }
+
     /// Everybody who is not active.
     ///
     /// # Errors

@@ -13,8 +13,8 @@ const BESIDE_THE_LOG: [&str; 6] =
     ["directory_account", "directory_address", "vanished_group", "membership_path", "held_plan", "observation"];
 
 impl Store {
-    /// The sources beyond `configured` that hold memberships, entitlements, suspensions or groups, by name. Administrators,
-    /// the seed and break-glass are no sources in this sense.
+    /// The sources beyond `configured` that hold memberships, entitlements, suspensions, accounts or groups, by name.
+    /// Administrators, the seed and break-glass are no sources in this sense.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -28,6 +28,8 @@ impl Store {
                EXISTS (SELECT 1 FROM membership m WHERE m.source = s.name AND m.to_position IS NULL)
             OR EXISTS (SELECT 1 FROM entitlement e WHERE e.source = s.name)
             OR EXISTS (SELECT 1 FROM suspension u WHERE u.source = s.name)
+            OR EXISTS (SELECT 1 FROM directory_account a WHERE a.source = s.name)
+            OR EXISTS (SELECT 1 FROM directory_address d WHERE d.source = s.name)
             OR EXISTS (SELECT 1 FROM user_group g WHERE g.managed_by = s.name AND g.ended_position IS NULL)
             ORDER BY name";
         let found = conn.query_all_raw(conn.dialect().statement(sql, [])).await.doing(DOING)?;

@@ -55,6 +55,27 @@ on_both_stores! {
         assert_eq!(world.members(GROUP_A, "google_sync").await, [ANN]);
     }
 
+    async fn a_removal_that_comes_due_while_the_source_is_read_is_executed_after_it(world: World) {
+        // S12
+        let mut world = world;
+        directory_alone(&mut world);
+        world.configure(r#"timeout = "2s""#, r#"timeout = "60s""#);
+        scheduled(&mut world, "google_sync", ONCE);
+        world.configure("[sources.google_sync]", "[sources.google_sync]\nremoval = { grace = \"4s\" }");
+        enrol_ann(&world);
+        world.org().add_member(GROUP_A, BOB);
+        assert_eq!(world.sync(&["--source", "google_sync"]).await.code, 0);
+        world.org().remove_member(GROUP_A, BOB);
+        assert_eq!(world.sync(&["--source", "google_sync"]).await.code, 0);
+        world.org().fault(Target::system(System::Google).times(1), Fault::hold("reading"));
+        let daemon = world.serve().await;
+        daemon.wait_for_log(|line| line["message"].as_str().is_some_and(|text| text.contains("skipped"))).await;
+        world.org().release("reading");
+        assert_eq!(daemon.wait_for_run("google_sync", 0).await["removed"], 0, "it began before the time");
+        assert_eq!(daemon.wait_for_run("google_sync", 1).await["removed"], 1);
+        assert_eq!(world.members(GROUP_A, "google_sync").await, [ANN]);
+    }
+
     async fn a_schedule_that_fires_while_the_previous_run_is_going_is_skipped_and_counted(world: World) {
         // S16
         let mut world = world;

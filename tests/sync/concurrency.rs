@@ -5,13 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::on_both_stores;
-use crate::stage::{expect, google, groups_of, know_member, registry, source, texts};
+use crate::stage::{deploycenter, expect, google, groups_of, know_member, registry, source, texts};
 use crate::support::{Ended, PATIENCE, SIRET, World};
 use entitled::clock::Clock;
 use entitled::reconcile::{Asked, Reconciler, Run, Scope};
 use entitled::source::{Person, Silent};
 use entitled_model::{Outcome, RunId, Trigger};
 use entitled_simulator::{Fault, System, Target};
+use serde_json::json;
 use tokio::process::Child;
 use tokio_util::sync::CancellationToken;
 
@@ -213,5 +214,52 @@ on_both_stores! {
         assert!(world.org().release("whole"));
         assert_eq!(end(whole).await.code, 0);
         assert_eq!(groups_of(&world, ANN, "google_sync").await, [A, B]);
+    }
+
+    async fn what_a_held_run_lets_through_is_not_undone_by_an_older_answer(world: World) {
+        // S11
+        let mut world = patient(world);
+        world.configure("retry = { attempts = 1 }", "retry = { attempts = 1 }\non_hold = \"apply_additions\"\nguard = { max_removals = 0 }");
+        for user in [ANN, "bob@example.org"] {
+            know_member(&world, user).await;
+        }
+        world.org().set_domains("bob@example.org", SIRET, ["commune-a.fr"]);
+        world.org().set_entitlement(ANN, "max_storage", json!(1));
+        expect(&deploycenter(&world, &[]).await, 0, "applied");
+        world.org().clear_requests().fault(Target::system(System::Deploycenter).user(ANN).times(1), Fault::hold("old"));
+        world.org().fault(Target::system(System::Deploycenter).user(ANN).times(1), Fault::replace_key("max_storage", json!(1)));
+        let old = start(&world, &["--source", "deploycenter", "--user", ANN]);
+        arrived(&world, System::Deploycenter, 1).await;
+        world.org().set_domains("bob@example.org", SIRET, [""; 0]);
+        world.org().set_entitlement(ANN, "max_storage", json!(2));
+        expect(&deploycenter(&world, &[]).await, 4, "held");
+        let of_ann = "SELECT count(*) FROM entitlement WHERE key = 'max_storage' AND CAST(value AS text) = '2'";
+        assert_eq!(world.count(of_ann).await, 1, "it was let through");
+        assert!(world.org().release("old"));
+        assert_eq!(end(old).await.code, 0);
+        assert_eq!(world.count(of_ann).await, 1, "the newest observation wins");
+    }
+
+    async fn a_refresh_that_is_under_way_brings_nothing_of_an_erased_user_back(world: World) {
+        // Rule 9
+        let world = patient(world);
+        world.org().add_member(A, ANN).add_alias(ANN, "a.nn@example.org");
+        expect(&google(&world, &[]).await, 0, "applied");
+        let id = world.user(ANN).await["id"].as_str().expect("an id").to_owned();
+        world.org().add_member(B, ANN);
+        let refresh = hold_after_first_answer(&world, &["--user", ANN]).await;
+        let erased = world.run(&["user", "erase", &id, "--reason", "they asked"]).await;
+        assert_eq!(erased.code, 0, "{erased:?}");
+        assert!(world.org().release("held"));
+        assert_eq!(end(refresh).await.code, 0);
+        let after = world.user(&id).await;
+        assert_eq!((&after["email"], &after["status"]), (&serde_json::Value::Null, &serde_json::json!("deactivated")));
+        assert_eq!(groups_of(&world, &id, "google_sync").await, [A], "nothing is given to them any more");
+        for table in ["directory_account", "directory_address"] {
+            assert_eq!(world.count(&format!("SELECT count(*) FROM {table}")).await, 0, "{table}");
+        }
+        expect(&google(&world, &[]).await, 0, "applied");
+        assert_ne!(world.user(ANN).await["id"], serde_json::json!(id), "whoever is listed comes as somebody else");
+        assert_eq!(groups_of(&world, &id, "google_sync").await, [""; 0]);
     }
 }

@@ -105,4 +105,23 @@ on_both_stores! {
         assert_eq!((done.code, &done.json()["kept"]), (0, &json!(1)), "{done:?}");
         assert_eq!(world.members("Admin", "google_sync").await, [ANN]);
     }
+
+    async fn a_source_of_which_only_accounts_are_left_can_be_forgotten(world: World) {
+        // S22
+        let mut world = world;
+        world.org().add_member(GROUP, ANN).add_alias(ANN, "a.nn@commune-a.fr");
+        expect(&google(&world, &[]).await, 0, "applied");
+        world.org().delete_group(GROUP);
+        google(&world, &[]).await;
+        expect(&google(&world, &[]).await, 0, "applied");
+        world.without_source("google_sync");
+        let shown = forget(&world, "google_sync", &[]).await;
+        assert_eq!(shown.code, 4, "{shown:?}");
+        let hash = shown.json()["plan_hash"].as_str().expect("a hash").to_owned();
+        assert_eq!(forget(&world, "google_sync", &["--approve", &hash, "--reason", "it is off"]).await.code, 0);
+        for table in ["directory_account", "directory_address"] {
+            assert_eq!(world.count(&format!("SELECT count(*) FROM {table}")).await, 0, "{table}");
+        }
+        assert_eq!(forget(&world, "google_sync", &[]).await.code, 2, "nothing is left");
+    }
 }

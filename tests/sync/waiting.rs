@@ -178,4 +178,86 @@ on_both_stores! {
         let gone = google(&world, &[]).await;
         assert_eq!(gone.source("google_sync")["counts"]["removed"], 2, "the guard had its say before");
     }
+
+    async fn additions_wait_while_a_newcomer_needs_an_address_that_another_gives_up(world: World) {
+        let mut world = world;
+        ruled(&mut world, "on_hold = \"apply_additions\"\nguard = { max_removals = 1 }");
+        with_members(&world, GROUP, 4).await;
+        world.org().remove_member(GROUP, &member(0)).remove_member(GROUP, &member(1));
+        world.org().readdress_user(&member(3), "moved@example.org").remove_alias("moved@example.org", &member(3));
+        world.org().add_member(OTHER, &member(3));
+        let held = google(&world, &[]).await;
+        expect(&held, 4, "held");
+        assert_eq!(held.source("google_sync")["counts"], json!({"created": 0, "removed": 0, "kept": 2}));
+        let hash = held.json()["plan_hash"].as_str().expect("a hash").to_owned();
+        expect(&google(&world, &["--approve", &hash, "--reason", "they left"]).await, 0, "applied");
+        assert_eq!(world.members(OTHER, "google_sync").await, [member(3)]);
+        assert_eq!(world.members(GROUP, "google_sync").await, [member(2), "moved@example.org".to_owned()]);
+        expect(&google(&world, &[]).await, 0, "unchanged");
+    }
+
+    async fn a_held_plan_keeps_its_hash_while_its_additions_are_made_whatever_they_are(world: World) {
+        // S3
+        let mut world = world;
+        ruled(&mut world, "on_hold = \"apply_additions\"\nguard = { max_removals = 1 }\nremoval = { grace = \"72h\" }");
+        with_members(&world, GROUP, 5).await;
+        world.org().remove_member(GROUP, &member(4));
+        expect(&google(&world, &[]).await, 0, "applied");
+        world.org().add_member(GROUP, &member(4)).suspend_user(&member(4)).add_alias(&member(3), "alias3@example.org");
+        world.org().remove_member(GROUP, &member(0)).remove_member(GROUP, &member(1));
+        world.org().add_member(OTHER, "new@example.org").suspend_user("new@example.org").add_alias("new@example.org", "n@example.org");
+        world.org().add_member("grp_acme_admin@example.com", "boss@example.org").add_external(OTHER, "guest@elsewhere.org");
+        world.org().add_member("grp_acme_c@example.com", &member(0)).delete_group("grp_acme_c@example.com");
+        let rehearsed = google(&world, &["--dry-run"]).await;
+        let held = google(&world, &[]).await;
+        expect(&held, 4, "held");
+        let written = ["event", "membership", "user_account", "user_group", "user_profile", "observation", "suspension",
+            "entitlement", "directory_account", "directory_address", "vanished_group"];
+        let before = tables(&world, &written).await;
+        for _ in 0..2 {
+            let again = google(&world, &[]).await;
+            assert_eq!((&again.json()["plan_hash"], again.code), (&held.json()["plan_hash"], 4));
+            assert_eq!(again.source("google_sync")["counts"]["created"], 0);
+        }
+        assert_eq!(rehearsed.json()["plan_hash"], held.json()["plan_hash"]);
+        assert_eq!(tables(&world, &written).await, before, "polling a held plan changes nothing");
+        assert_eq!(world.user("new@example.org").await["status"], "suspended");
+        let hash = held.json()["plan_hash"].as_str().expect("a hash").to_owned();
+        expect(&google(&world, &["--approve", &hash, "--reason", "they left"]).await, 0, "applied");
+        assert_eq!(due(&world).await.as_array().map(Vec::len), Some(2));
+        assert_eq!(world.user(&member(4)).await["status"], "suspended");
+        expect(&google(&world, &[]).await, 0, "unchanged");
+    }
+
+    async fn a_removal_that_waits_is_forgotten_with_its_group_and_its_source(world: World) {
+        // S22
+        let mut world = world;
+        ruled(&mut world, "removal = { grace = \"72h\" }");
+        with_members(&world, GROUP, 2).await;
+        world.org().remove_member(GROUP, &member(0));
+        expect(&google(&world, &[]).await, 0, "applied");
+        world.org().readdress_group(GROUP, "grp_acme_renamed@example.com");
+        google(&world, &[]).await;
+        assert_eq!(due(&world).await.as_array().map(Vec::len), Some(1), "a rename cancels nothing");
+        world.org().add_member("grp_acme_renamed@example.com", &member(0));
+        expect(&google(&world, &["--user", &member(0)]).await, 0, "applied");
+        assert_eq!(due(&world).await, json!([]), "a refresh of the user cancels as a full read does");
+        world.org().remove_member("grp_acme_renamed@example.com", &member(0));
+        expect(&google(&world, &["--user", &member(0)]).await, 0, "applied");
+        assert_eq!(due(&world).await.as_array().map(Vec::len), Some(1));
+        let config = world.config.clone();
+        world.without_source("google_sync");
+        let shown = world.run(&["source", "forget", "google_sync", "--output", "json"]).await.json();
+        let hash = shown["plan_hash"].as_str().expect("a hash").to_owned();
+        let done = world.run(&["source", "forget", "google_sync", "--approve", &hash, "--reason", "off"]).await;
+        assert_eq!(done.code, 0, "{done:?}");
+        assert_eq!(due(&world).await, json!([]));
+        assert_eq!(world.run(&["rebuild"]).await.code, 0);
+        world.config = config;
+        world.org().add_member("grp_acme_renamed@example.com", &member(0));
+        expect(&google(&world, &[]).await, 0, "applied");
+        assert_eq!(due(&world).await, json!([]), "what comes again does not inherit the date");
+        assert_eq!(world.members("grp_acme_renamed@example.com", "google_sync").await.len(), 2);
+        expect(&google(&world, &[]).await, 0, "unchanged");
+    }
 }

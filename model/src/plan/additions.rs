@@ -7,6 +7,14 @@ use crate::identity::UserId;
 use crate::people::PeopleChanges;
 
 impl Plan {
+    /// The users of whom these additions write something: of them the observation is applied.
+    #[must_use]
+    pub fn spoken_of(&self) -> BTreeSet<UserId> {
+        let members = self.creates.iter().chain(&self.cancelled).map(|(_, user)| *user);
+        let new = self.new_users.iter().map(|(user, _)| *user);
+        members.chain(new).chain(self.entitlements.keys().copied()).collect()
+    }
+
     /// Takes out of a held plan what it gives: new users and groups, memberships, and what is stated about users from whom
     /// it takes nothing. What is left has the same hash once the additions are made.
     pub(super) fn take_additions(&mut self) -> Plan {
@@ -18,6 +26,7 @@ impl Plan {
         self.entitlements = waiting;
         Plan {
             source: self.source.clone(),
+            began_at: self.began_at,
             new_users: std::mem::take(&mut self.new_users),
             new_groups: std::mem::take(&mut self.new_groups),
             renamed_groups: Vec::new(),

@@ -8,13 +8,14 @@ use super::{Plan, hex};
 use crate::desired::Pair;
 use crate::groups::Rename;
 use crate::identity::UserId;
+use crate::instant::Instant;
 use crate::people::{PeopleChanges, Readdress};
 
 impl Plan {
     /// The content hash (lower-case hex of SHA-256): the same as long as the observation and the stored rows are.
     ///
     /// What is not stored yet has no lasting id, so it goes in by name. When a scheduled removal is due depends on when it was
-    /// first asked, so that stays out.
+    /// first asked, so that how long it waits goes in instead.
     #[must_use]
     pub fn hash(&self) -> String {
         let users: BTreeMap<_, _> = self.new_users.iter().map(|(id, address)| (id, address.key())).collect();
@@ -24,6 +25,8 @@ impl Plan {
             let group = groups.get(group).map_or_else(|| group.to_string(), |name| format!("+{name}"));
             digest_of(&[&group, &name(user)])
         };
+        let waits =
+            |(of, due_at): &(Pair, Instant)| digest_of(&[&hex(&pair(of)), &(*due_at - self.began_at).to_string()]);
         let changed = self.entitlements.iter().flat_map(|(user, changes)| {
             let text = |value: &Option<_>| value.as_ref().map_or("", crate::EntitlementValue::text).to_owned();
             changes.iter().map(move |(key, change)| {
@@ -41,7 +44,7 @@ impl Plan {
             ("users", users.values().map(|key| digest_of(&[key.as_str()])).collect()),
             ("creates", self.creates.iter().map(pair).collect::<Vec<_>>()),
             ("removes", self.removes.iter().map(pair).collect()),
-            ("scheduled", self.scheduled.iter().map(|(of, _)| pair(of)).collect()),
+            ("scheduled", self.scheduled.iter().map(waits).collect()),
             ("cancelled", self.cancelled.iter().map(pair).collect()),
             ("entitlements", changed.collect()),
             ("renamed", renamed.collect()),

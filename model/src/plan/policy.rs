@@ -33,7 +33,7 @@ pub enum OnHold {
 pub struct Policy {
     /// Over the whole run.
     pub guard: Guard,
-    /// Over each group that is still listed.
+    /// Over each group that is still listed, and over `Admin` and `Everyone`.
     pub group_guard: Guard,
     /// How long a membership that is no longer listed stays. Zero: it goes at once.
     pub grace: TimeDelta,

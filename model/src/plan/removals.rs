@@ -27,13 +27,21 @@ pub(super) fn removals(
     policy: &Policy,
     began_at: Instant,
 ) -> Removals {
-    let Asked { news, due, awaiting, mut kept } = asked(unlisted, desired, stored, policy, began_at);
+    let Asked { mut news, due, awaiting, mut kept } = asked(unlisted, desired, stored, policy, began_at);
     let whole = (news.len() + awaiting.len()) as u64;
-    let is_listed = |pair: &&Pair| !stored.is_gone(desired, &pair.0);
+    // `Admin` and `Everyone` don't end with the group that is mapped to them.
+    let lasts = |group: GroupId| [GroupId::ADMIN, GroupId::EVERYONE].contains(&group);
+    let is_listed = |pair: &&Pair| lasts(pair.0) || !stored.is_gone(desired, &pair.0);
     let listed: Vec<Pair> = news.iter().filter(is_listed).copied().collect();
     let held = policy.beyond(whole, &listed, &stored.pairs);
     let (mut removes, mut scheduled) = (due, Vec::new());
-    // A person decides about all of a held plan: neither the next list nor a second reading is waited for.
+    // A person decides about all of a held plan: neither the next list nor a second reading is waited for. The grace stays.
+    if held.is_some() {
+        news.extend(awaiting);
+        news.sort_unstable();
+    } else {
+        kept.extend(awaiting.into_iter().map(|pair| (pair, KeepReason::AwaitingConfirmation)));
+    }
     let second = held.is_none() && policy.second_reading_above.is_some_and(|above| news.len() as u64 > above);
     for pair in news {
         let grace = stored.grace(policy, &desired.people.suspended, pair);
@@ -44,11 +52,6 @@ pub(super) fn removals(
             scheduled.push((pair, due_at));
             kept.push((pair, KeepReason::waiting(due_at, began_at)));
         }
-    }
-    if held.is_some() {
-        removes.extend(awaiting);
-    } else {
-        kept.extend(awaiting.into_iter().map(|pair| (pair, KeepReason::AwaitingConfirmation)));
     }
     removes.sort_unstable();
     Removals { removes, scheduled, kept, held }

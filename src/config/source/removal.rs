@@ -11,6 +11,8 @@ use crate::config::writer::{Page, count, inline, time};
 
 /// The share of a group's memberships that may go, where the source's own share is smaller.
 const GROUP_RATIO: f64 = 0.5;
+/// Privileged, whatever is said of it.
+const ADMIN: &str = "Admin";
 /// The longest grace.
 const GRACE_MAX: Duration = Duration::from_hours(365 * 24);
 
@@ -40,7 +42,7 @@ pub struct GroupRules {
     pub guard: Guard,
     /// How long its memberships stay. Default: the source's `grace`; none for a privileged group.
     pub grace: Duration,
-    /// Nobody is kept on in it. Default: false.
+    /// Nobody is kept on in it. Default: false; `Admin` always is.
     pub privileged: bool,
 }
 
@@ -99,15 +101,15 @@ impl RemovalRules {
 
 impl GroupRules {
     fn read(section: &mut Section<'_>, guard: Guard, grace: Duration) -> Option<Self> {
-        let name = section.key("name").required("the name of a group").text();
+        let name = section.key("name").required("the name of a group").text().map(|name| name.trim().to_owned());
         let guard = section.table("guard", |section| read_guard(section, guard));
         let own = section.table("removal", |section| section.key("grace").duration(Duration::ZERO..=GRACE_MAX));
-        let privileged = section.key("privileged").boolean().unwrap_or(false);
+        let privileged = section.key("privileged").boolean().unwrap_or(false) || name.as_deref() == Some(ADMIN);
         if privileged && own.is_some_and(|own| !own.is_zero()) {
             section.problem("removal", "expected no grace in a privileged group: nobody is kept on in it");
         }
         let grace = if privileged { Duration::ZERO } else { own.unwrap_or(grace) };
-        let name = name?.trim().to_owned();
+        let name = name?;
         // Sources' groups are stored in lower case; `Admin` and `Everyone` are as they are.
         let name = if name.contains(['@', ':']) { name.to_lowercase() } else { name };
         Some(Self { name, guard, grace, privileged })

@@ -142,6 +142,7 @@ fn one_fault_is_one_problem(#[case] lines: &str, #[case] says: &str) {
     "group = [{ name = 'a', privileged = true, removal = { grace = '1h' } }]",
     "group[0].removal: expected no grace"
 )]
+#[case("group = [{ name = 'Admin', removal = { grace = '1h' } }]", "group[0].removal: expected no grace")]
 #[case("group = [{ name = 'a', removal = { confirm = 2 } }]", "group[0].removal.confirm: unknown key")]
 #[case("rate = { per_second = 0 }", "rate.per_second: expected an integer from 1")]
 #[case("rate = { per_minute = 1 }", "rate.per_minute: unknown key; allowed keys: burst, per_second")]

@@ -122,3 +122,13 @@ proptest! {
         let _ = deployment.load();
     }
 }
+
+#[rstest]
+#[case("name = 'Admin'", Duration::ZERO)]
+#[case("name = 'Everyone'", Duration::from_hours(72))]
+#[case("name = 'Everyone', privileged = true", Duration::ZERO)]
+fn rules_for_admin_alone_give_it_no_grace(#[case] rules: &str, #[case] grace: Duration) {
+    let lines = format!("removal = {{ grace = '72h' }}\ngroup = [{{ {rules}, guard = {{ max_removals = 1 }} }}]");
+    let config = Deployment::of(&super::source(&lines)).with("DC_TOKEN", "t0ken").load().unwrap().config;
+    assert_eq!(config.sources.values().next().unwrap().common.removal.groups[0].grace, grace);
+}

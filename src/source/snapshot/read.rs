@@ -8,7 +8,7 @@ use entitled_model::observation::{
 use entitled_model::path::Through;
 use entitled_model::{EmailAddress, EmailKey, Failure, GroupName, MapRule};
 
-use super::{GroupEntry, PersonEntry, Snapshot, UserEntry, VERSION};
+use super::{GroupEntry, PersonEntry, Snapshot, Statement, UserEntry, VERSION};
 use crate::json::Object;
 use crate::source::answer;
 
@@ -107,7 +107,18 @@ fn said(entry: &UserEntry, rules: &[MapRule], place: &str) -> Result<Result<User
     if let Some(error) = error {
         return Ok(Err(error.into()));
     }
-    let Some(said) = said else { return Ok(Ok(nobody())) };
+    let said = match said {
+        Statement::Missing => {
+            let what = "missing: the entitlements, or null for somebody whom the source does not know";
+            return Err(SnapshotError::new(format!("{place}.said"), what));
+        }
+        Statement::Nobody if groups.is_some() => {
+            let what = "somebody whom the source does not know has no groups";
+            return Err(SnapshotError::new(format!("{place}.groups"), what));
+        }
+        Statement::Nobody => return Ok(Ok(nobody())),
+        Statement::Said(said) => said,
+    };
     let mut answer = match answer::read(said, rules) {
         Ok(answer) => answer,
         Err(failure) => return Ok(Err(failure)),

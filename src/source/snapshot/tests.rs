@@ -119,3 +119,23 @@ fn what_can_not_be_used_is_named_by_its_place_and_not_quoted() {
         assert!(!error.to_string().contains("nobody"), "{error}");
     }
 }
+
+#[test]
+fn an_answer_that_is_missing_is_not_that_of_somebody_unknown() {
+    // S7
+    let read = |user: &str| {
+        let text = format!(r#"{{"snapshot_version":1,"source":"g","recorded_at":"x","users":[{user}]}}"#);
+        Snapshot::read(text.as_bytes()).and_then(|snapshot| snapshot.answers(&[]))
+    };
+    for (user, place) in [
+        (r#"{"user":"a@b.c"}"#, "users[0].said"),
+        (r#"{"user":"a@b.c","groups":["Editors"]}"#, "users[0].said"),
+        (r#"{"user":"a@b.c","said":null,"groups":["Editors"]}"#, "users[0].groups"),
+        (r#"{"user":"a@b.c","said":null,"groups":[]}"#, "users[0].groups"),
+    ] {
+        let error = read(user).err().unwrap_or_else(|| panic!("{user} was read"));
+        assert!(error.place.starts_with(place), "{user}: {error}");
+    }
+    let unknown = read(r#"{"user":"a@b.c","said":null}"#).expect("usable");
+    assert!(unknown[0].answer.as_ref().is_ok_and(|answer| !answer.present));
+}

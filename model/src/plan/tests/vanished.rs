@@ -90,3 +90,29 @@ fn whom_the_plan_suspends_does_not_count_as_an_administrator() {
         "who is not active takes nobody's place"
     );
 }
+
+#[test]
+fn whoever_is_in_a_group_that_is_not_listed_keeps_the_grace_when_the_plan_is_approved() {
+    // S2
+    let (hour, stored) = (chrono::TimeDelta::hours(1), Stored { pairs: vec![pair(2, 1)], ..Stored::default() });
+    let policy = Policy { grace: hour, ..Policy::guarded(Guard { max_removals: 0, ..OPEN }) };
+    let held = following(&taken(whole(&["g1"])), &managing(), &stored, &policy);
+    assert!(held.held.is_some());
+    assert_eq!((&held.removes, &held.scheduled), (&vec![], &vec![(pair(2, 1), at() + hour)]));
+    assert_eq!((&held.deleted_groups, &held.vanished), (&BTreeSet::new(), &Some(BTreeSet::from([gid(2)]))));
+    assert_eq!(held.kept_back(), vec![(pair(2, 1), KeepReason::Guard)]);
+    let none = Policy { grace: chrono::TimeDelta::zero(), ..policy };
+    let held = following(&taken(whole(&["g1"])), &managing(), &stored, &none);
+    assert_eq!((held.removes, held.deleted_groups), (vec![pair(2, 1)], BTreeSet::from([gid(2)])));
+}
+
+#[test]
+fn a_system_groups_own_limits_hold_when_the_group_mapped_to_it_is_gone() {
+    let everyone: Vec<Pair> = (1..=4).map(|member| (GroupId::EVERYONE, user(member))).collect();
+    let gone = BTreeSet::from([GroupId::EVERYONE]);
+    let stored = Stored { pairs: everyone, vanished: gone, ..Stored::default() };
+    let rules = GroupPolicy { guard: Guard { max_removals: 1, ..OPEN }, grace: chrono::TimeDelta::zero() };
+    let policy = Policy { groups: BTreeMap::from([(GroupId::EVERYONE, rules)]), ..Policy::guarded(OPEN) };
+    let plan = following(&taken(whole(&["g1"])), &managing(), &stored, &policy);
+    assert_eq!(plan.held.and_then(|held| held.group), Some(GroupId::EVERYONE));
+}

@@ -162,3 +162,50 @@ fn the_additions_of_a_held_plan_are_let_through_and_its_hash_stays_once_they_are
     assert_eq!(whole.additions, None);
     assert_ne!(whole.hash(), plan.hash());
 }
+
+#[test]
+fn additions_wait_while_an_address_moves_that_a_newcomer_may_need() {
+    // Rule 4: the newcomer's profile can't be written while another holds the address.
+    let account = |id: &str, address: &str| {
+        CensusPerson::Account(Box::new(Account {
+            external_id: id.into(),
+            address: EmailAddress::parse(address).expect("valid"),
+            aliases: vec![],
+            standing: Standing::Active,
+        }))
+    };
+    let listed = CensusGroup { group: group("g1"), members: vec![0, 1], incomplete: None, went_away: false };
+    let people = vec![account("one", "new@x.fr"), account("two", "old@x.fr")];
+    let census = Census { people, groups: vec![listed], accounts_unread: None };
+    let known_people = KnownPeople {
+        by_address: [(EmailKey::fold("old@x.fr"), user(1))].into(),
+        by_account: [("one".to_owned(), user(1))].into(),
+        of_accounts: BTreeMap::from([(EmailKey::fold("old@x.fr"), user(1))]),
+        ..KnownPeople::default()
+    };
+    let mut ids = new_ids();
+    let people = join(&census.people, &[], &known_people, &BTreeSet::new(), &mut |_| Some(UserId(ids())));
+    assert_eq!((people.created.len(), people.changes.addresses.len()), (1, 1));
+    let guard = Guard { max_removals: 0, ..OPEN };
+    let policy = Policy { on_hold: OnHold::ApplyAdditions, ..Policy::guarded(guard) };
+    let known = Known { people, ..known() };
+    let plan = following(&taken(census), &known, &holding(vec![pair(1, 1), pair(1, 9)]), &policy);
+    assert!(plan.held.is_some());
+    assert_eq!((plan.additions, plan.creates.len()), (None, 1));
+}
+
+#[test]
+fn an_approval_is_of_the_grace_that_was_shown() {
+    let guard = Guard { max_removals: 0, ..OPEN };
+    let held = |grace| {
+        let policy = Policy { grace, ..Policy::guarded(guard) };
+        following(&says(&[]), &known(), &holding(vec![pair(1, 1)]), &policy)
+    };
+    let (first, shorter) = (held(HOUR), held(TimeDelta::minutes(1)));
+    assert_ne!(first.hash(), shorter.hash());
+    let later = at() + HOUR;
+    let policy = Policy { grace: HOUR, ..Policy::guarded(guard) };
+    let desired = desired(&says(&[]), known(), &mut new_ids());
+    let again = plan(&source(), desired, &holding(vec![pair(1, 1)]), &policy, later);
+    assert_eq!(again.hash(), first.hash(), "the same wait from another beginning is the same plan");
+}
