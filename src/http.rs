@@ -10,6 +10,7 @@ mod authzen;
 mod check;
 #[cfg(any(test, feature = "fuzzing"))]
 mod decoders;
+mod document;
 mod health;
 mod hint;
 mod history;
@@ -106,7 +107,7 @@ impl Modify for Bearer {
 }
 
 fn documented() -> OpenApiRouter<Service> {
-    OpenApiRouter::with_openapi(Document::openapi())
+    let mut routes = OpenApiRouter::with_openapi(Document::openapi())
         .routes(routes!(login::login))
         .routes(routes!(hint::hint))
         .routes(routes!(provisioning::provision))
@@ -152,7 +153,9 @@ fn documented() -> OpenApiRouter<Service> {
         .routes(routes!(health::alive))
         .routes(routes!(health::ready))
         .routes(routes!(health::health))
-        .routes(routes!(health::metrics))
+        .routes(routes!(health::metrics));
+    document::complete(routes.get_openapi_mut());
+    routes
 }
 
 /// The OpenAPI document of this interface.

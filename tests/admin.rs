@@ -36,6 +36,8 @@ mod page;
 mod past;
 #[path = "admin/plans.rs"]
 mod plans;
+#[path = "admin/schemathesis.rs"]
+mod schemathesis;
 #[path = "admin/tokens.rs"]
 mod tokens;
 #[path = "admin/users.rs"]

@@ -61,6 +61,7 @@ pub(in crate::http) struct GroupPatchBody {
 }
 
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(in crate::http) struct GroupsQuery {
     /// The name after which the page begins: `next` of the page before.
     after: Option<String>,

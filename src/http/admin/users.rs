@@ -58,6 +58,7 @@ pub(in crate::http) enum StatusWord {
 }
 
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(in crate::http) struct UsersQuery {
     /// The id after which the page begins: `next` of the page before.
     after: Option<Uuid>,
