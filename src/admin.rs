@@ -56,6 +56,8 @@ pub enum AdminError {
     AlreadyGranted,
     #[error("the description is longer than {DESCRIPTION_BYTES_MAX} bytes, or holds control characters")]
     Description,
+    #[error("it has changed since it was read: read it again")]
+    Changed,
     #[error("there is no such group")]
     NoGroup,
     #[error("there is no such user")]
@@ -124,6 +126,9 @@ pub struct GroupChange {
     pub description: Option<String>,
 }
 
+/// Whether something still is what the caller has read; asked under the lock of the log's head.
+pub type Still<'a, T> = &'a (dyn Fn(&T) -> bool + Sync);
+
 /// Carries out an administrator's decisions.
 #[derive(Clone)]
 pub struct Admin {
@@ -164,12 +169,20 @@ impl Admin {
     /// Renames a group or describes it; what is the same already is no change.
     ///
     /// # Errors
-    /// When there is no such group, or it is not the administrators' to rename.
-    pub async fn change_group(&self, group: GroupId, change: &GroupChange) -> Result<GroupRecord, AdminError> {
+    /// When there is no such group, it is not what was read any more, or not the administrators' to rename.
+    pub async fn change_group(
+        &self,
+        group: GroupId,
+        change: &GroupChange,
+        still: Still<'_, GroupRecord>,
+    ) -> Result<GroupRecord, AdminError> {
         let GroupChange { name, description } = change;
         let description = description.as_deref().map(described).transpose()?;
         let mut unit = self.store.begin().await?;
         let before = self.group(&unit, group).await?;
+        if !still(&before) {
+            return Err(AdminError::Changed);
+        }
         let mut after = before.clone();
         let mut events = Vec::new();
         if let Some(name) = name.as_ref().filter(|name| name.as_str() != before.name) {

@@ -119,7 +119,7 @@ fn documented() -> OpenApiRouter<Service> {
         .routes(routes!(admin::members::list, admin::members::add))
         .routes(routes!(admin::members::remove))
         .routes(routes!(admin::users::list, admin::users::create))
-        .routes(routes!(admin::users::change))
+        .routes(routes!(admin::users::show, admin::users::change))
         .routes(routes!(admin::tokens::list, admin::tokens::create))
         .routes(routes!(admin::tokens::revoke))
         .routes(routes!(admin::accesses::of_token))

@@ -38,6 +38,8 @@ mod past;
 mod plans;
 #[path = "admin/schemathesis.rs"]
 mod schemathesis;
+#[path = "admin/tag.rs"]
+mod tag;
 #[path = "admin/tokens.rs"]
 mod tokens;
 #[path = "admin/users.rs"]

@@ -9,6 +9,7 @@ pub(super) mod groups;
 pub(super) mod members;
 pub(super) mod plans;
 pub(super) mod resources;
+mod tag;
 pub(super) mod tokens;
 pub(super) mod users;
 
@@ -77,6 +78,7 @@ fn refused(service: &Service, error: AdminError) -> Problem {
         | AdminError::SourceConfigured(_)
         | AdminError::LastAdministrator => StatusCode::CONFLICT,
         AdminError::FeatureOff(_) => StatusCode::FORBIDDEN,
+        AdminError::Changed => StatusCode::PRECONDITION_FAILED,
     };
     let problem = Problem::new(status, error.to_string());
     match error {
