@@ -10,7 +10,9 @@ mod expiry;
 mod first;
 mod grants;
 mod plans;
+mod roles;
 mod sources;
+mod texts;
 mod tokens;
 mod users;
 
@@ -29,9 +31,11 @@ use entitled_model::{GroupId, GroupName, Instant, SourceName, UserId};
 
 use crate::config::FeaturesConfig;
 use crate::store::{GroupRecord, Store, StoreError, Unit};
+use texts::{described, free_of_resources};
 
 pub use first::Granted;
 pub use plans::REASON_BYTES_MAX;
+pub use texts::reason;
 pub use tokens::{NAME_BYTES_MAX, NewToken};
 
 /// The longest description of a group, in bytes.
@@ -78,6 +82,12 @@ pub enum AdminError {
     NotByAdmin(BTreeSet<SourceName>),
     #[error("the last active person in Admin stays")]
     LastAdministrator,
+    #[error("the last active person who is an owner stays one")]
+    LastOwner,
+    #[error("nobody changes a role, or a user, above their own role")]
+    AboveOwnRole,
+    #[error("nobody changes their own role")]
+    OwnRole,
     #[error("there is no held plan of that hash")]
     NoPlan,
     #[error("the source {0} is configured: its rows are its own")]
@@ -137,6 +147,8 @@ pub struct Admin {
     /// Who decides: `key:<name>`, `user:<id>`, `token:<id>`, or `operator` on the command line.
     pub actor: String,
     pub correlation_id: Option<String>,
+    /// The person who decides, whose role bounds it; none for programs and operators.
+    pub person: Option<UserId>,
 }
 
 impl Admin {
@@ -227,8 +239,11 @@ impl Admin {
         let mut events: Vec<Event> =
             ended.map(|users| Event::memberships_changed(group, &admin, Vec::new(), users.to_vec())).collect();
         events.extend(grants.chunks(EVENT_PAIRS_MAX).map(|grants| Event::grants_deleted(group, grants.to_vec())));
+        events.extend(self.end_role(&unit, group).await?);
         events.push(Event::GroupDeleted(GroupDeleted { group }));
+        let owners = self.store.owners(unit.reader()).await?;
         self.record(&mut unit, events).await?;
+        self.keeps_an_owner(&unit, owners).await?;
         unit.commit().await?;
         Ok(())
     }
@@ -291,7 +306,9 @@ impl Admin {
         if group == GroupId::ADMIN && supports.is_empty() && self.is_last_administrator(&unit, user).await? {
             return Err(AdminError::LastAdministrator);
         }
+        let owners = self.store.owners(unit.reader()).await?;
         self.record(&mut unit, vec![Event::memberships_changed(group, &admin(), Vec::new(), vec![user])]).await?;
+        self.keeps_an_owner(&unit, owners).await?;
         unit.commit().await?;
         Ok(())
     }
@@ -365,34 +382,4 @@ fn own(group: &GroupRecord) -> Result<(), AdminError> {
 
 fn managed(group: &GroupRecord) -> Result<(), AdminError> {
     group.managed_by.clone().map_or(Ok(()), |source| Err(AdminError::SourceManaged(source)))
-}
-
-/// Refuses the names under which applications look for access to resources.
-fn free_of_resources(name: &GroupName) -> Result<(), AdminError> {
-    let mut parts = name.as_str().splitn(3, ':');
-    let (kind, _, permission) = (parts.next().unwrap_or_default(), parts.next(), parts.next());
-    let word = |text: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-    if word(kind) && permission.is_some() { Err(AdminError::ReservedName) } else { Ok(()) }
-}
-
-/// A description as it is kept: none instead of a blank one.
-fn described(given: &str) -> Result<Option<String>, AdminError> {
-    let text = given.trim();
-    let odd = text.chars().any(|c| c.is_control() && c != '\n');
-    if text.len() > DESCRIPTION_BYTES_MAX || odd {
-        return Err(AdminError::Description);
-    }
-    Ok((!text.is_empty()).then(|| text.to_owned()))
-}
-
-/// Reads the reason that somebody gives for a decision.
-///
-/// # Errors
-/// When it is blank, too long or holds control characters.
-pub fn reason(given: &str) -> Result<String, AdminError> {
-    let text = given.trim();
-    if text.is_empty() || text.len() > REASON_BYTES_MAX || text.chars().any(char::is_control) {
-        return Err(AdminError::Reason);
-    }
-    Ok(text.to_owned())
 }

@@ -16,6 +16,7 @@ mod history;
 mod plan;
 mod progress;
 mod proof;
+mod role;
 mod say;
 mod schema;
 mod serve;
@@ -103,6 +104,9 @@ enum Command {
     /// Give groups permissions on resources, and take them back
     #[command(subcommand)]
     Grant(grant::Grant),
+    /// Roles in entitled's own API
+    #[command(subcommand)]
+    Role(role::Role),
     /// Look at plans that are held, and approve or reject them
     #[command(subcommand)]
     Plan(plan::Plan),
@@ -191,6 +195,7 @@ async fn run(cli: Cli) -> Result<Exit, CliError> {
                 Command::Token(token) => token::run(token, &config, &clock).await,
                 Command::BreakGlass(command) => break_glass::run(command, &config, &clock).await,
                 Command::Grant(grant) => grant::run(grant, &config, &clock).await,
+                Command::Role(role) => role::run(role, &config, &clock).await,
                 Command::Plan(plan) => plan::run(plan, &config, &clock).await,
                 Command::Audit(options) => audit::run(options, &config, &clock).await,
                 Command::History(options) => history::run(options, &config, &clock).await,
@@ -223,7 +228,7 @@ async fn admin(config: &Config, clock: &Clock) -> Result<Admin, CliError> {
     // The schema may be there before any daemon was.
     store.seed_system_groups().await?;
     let features = Arc::new(config.features.clone());
-    Ok(Admin { store, features, actor: "operator".to_owned(), correlation_id: None })
+    Ok(Admin { store, features, actor: "operator".to_owned(), correlation_id: None, person: None })
 }
 
 fn named(global: &Global) -> Result<(), CliError> {

@@ -30,6 +30,7 @@ use axum::extract::rejection::BytesRejection;
 use axum::http::StatusCode;
 use axum::middleware;
 use axum::response::{IntoResponse, Response};
+use entitled_model::role::Role;
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
@@ -64,6 +65,8 @@ pub struct Service {
     pub metrics: Arc<Metrics>,
     pub reports: Arc<Reports>,
     pub keys: Arc<Keys>,
+    /// The role of people to whom none was given.
+    pub default_role: Option<Role>,
     /// What is believed of a proxy in front.
     pub proxy: Arc<Proxy>,
     /// Whoever checks the tokens of the organisation's identity provider.
@@ -120,6 +123,10 @@ fn documented() -> OpenApiRouter<Service> {
         .routes(routes!(admin::members::remove))
         .routes(routes!(admin::users::list, admin::users::create))
         .routes(routes!(admin::users::show, admin::users::change))
+        .routes(routes!(admin::roles::me))
+        .routes(routes!(admin::roles::list, admin::roles::set))
+        .routes(routes!(admin::roles::remove_of_user))
+        .routes(routes!(admin::roles::remove_of_group))
         .routes(routes!(admin::tokens::list, admin::tokens::create))
         .routes(routes!(admin::tokens::revoke))
         .routes(routes!(admin::accesses::of_token))

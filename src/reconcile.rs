@@ -232,7 +232,7 @@ impl Reconciler {
         {
             prepared = self.prepare(unit.reader(), run, observation, began_at).await?;
         }
-        let Prepared { mut plan, superseded, .. } = prepared;
+        let Prepared { mut plan, paths, superseded, .. } = prepared;
         let decided = self.decide(&mut unit, run, &mut plan).await?;
         if let Some(additions) = &plan.additions {
             self.write(&mut unit, run, additions, observed_at(observation, began_at)).await?;
@@ -250,6 +250,7 @@ impl Reconciler {
                 unit.mark_vanished(&run.source.name, vanished, began_at).await?;
             }
         }
+        unit.write_paths(&run.source.name, &paths, &plan).await?;
         let at = unit.at();
         unit.record(&cause(run), at, decided).await?;
         let names = self.group_names(unit.reader(), &plan).await?;

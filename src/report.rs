@@ -202,7 +202,7 @@ fn tell(news: &News, run_id: RunId, run: &SourceRun) {
             capture(Level::Warning, message, &["plan-held", source.as_str()], Some(source), &extra);
         }
         News::LastAdministrator => {
-            let message = format!("source {source} would take the last active person out of Admin; they stay");
+            let message = format!("source {source} would take the last administrator, or the last owner; they stay");
             capture(Level::Warning, message, &["last-administrator", source.as_str()], Some(source), &extra);
         }
         News::Lists(trouble) => {

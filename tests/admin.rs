@@ -34,8 +34,12 @@ mod nasty;
 mod page;
 #[path = "admin/past.rs"]
 mod past;
+#[path = "admin/paths.rs"]
+mod paths;
 #[path = "admin/plans.rs"]
 mod plans;
+#[path = "admin/roles.rs"]
+mod roles;
 #[path = "admin/schemathesis.rs"]
 mod schemathesis;
 #[path = "admin/tag.rs"]

@@ -16,6 +16,8 @@ mod m20261125_000007_removals;
 mod m20261125_000008_history;
 mod m20261125_000009_tokens;
 mod m20261125_000010_grants;
+mod m20261125_000011_roles;
+mod m20261125_000012_paths;
 
 /// All steps, oldest first.
 pub struct Migrator;
@@ -34,6 +36,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20261125_000008_history::Migration),
             Box::new(m20261125_000009_tokens::Migration),
             Box::new(m20261125_000010_grants::Migration),
+            Box::new(m20261125_000011_roles::Migration),
+            Box::new(m20261125_000012_paths::Migration),
         ]
     }
 }

@@ -7,6 +7,7 @@ use uuid::Uuid;
 use crate::groups::{GroupJoin, JoinedGroups, KnownGroups, Listing};
 use crate::identity::{EmailAddress, Facet, GroupId, UserId};
 use crate::observation::{AskedUser, Census, Coverage, ErrorClass, Observation, ObservedGroup, Stated};
+use crate::path::Paths;
 use crate::people::{Joined, PeopleChanges};
 
 /// A membership without its source: (group, user), in the order both stores sort by.
@@ -44,6 +45,8 @@ impl Known {
 pub struct Desired {
     /// Ascending, each once.
     pub pairs: Vec<Pair>,
+    /// Of those pairs that are not direct memberships.
+    pub paths: Paths,
     pub new_users: Vec<(UserId, EmailAddress)>,
     pub groups: JoinedGroups,
     pub people: PeopleChanges,
@@ -158,8 +161,12 @@ fn of_users(asked: &[AskedUser], mut known: Known, new_id: &mut dyn FnMut() -> U
                         desired.new_users.push((asked.user, address.clone()));
                     }
                 }
-                let effective = answer.groups.iter().filter(|group| known.is_effective(group));
-                desired.pairs.extend(effective.filter_map(|group| Some((groups.id(group)?, asked.user))));
+                for group in answer.groups.iter().filter(|group| known.is_effective(group)) {
+                    let Some(id) = groups.id(group) else { continue };
+                    desired.pairs.push((id, asked.user));
+                    let chain = answer.paths.get(group);
+                    chain.into_iter().for_each(|chain| desired.paths.push((id, asked.user), chain));
+                }
                 desired.stated.insert(asked.user, answer.stated.clone());
                 Ok(answer.coverage.clone())
             }
@@ -168,6 +175,7 @@ fn of_users(asked: &[AskedUser], mut known: Known, new_id: &mut dyn FnMut() -> U
     }
     desired.pairs.sort_unstable();
     desired.pairs.dedup();
+    desired.paths.sort();
     desired.groups = groups.whole();
     desired.conclusion = Conclusion::Users(conclusions);
     desired
@@ -182,6 +190,7 @@ fn of_census(census: &Census, known: Known, new_id: &mut dyn FnMut() -> Uuid) ->
     let mut whole =
         Whole { managed: known_groups.managed().collect(), superseded: superseded.clone(), ..Whole::default() };
     desired.pairs.reserve_exact(census.groups.iter().map(|group| group.members.len()).sum());
+    desired.paths.of.reserve_exact(census.groups.iter().map(|group| group.through.members.len()).sum());
     for observed in &census.groups {
         let Some(group) = groups.id(&observed.group) else { continue };
         whole.listed.insert(group);
@@ -191,12 +200,14 @@ fn of_census(census: &Census, known: Known, new_id: &mut dyn FnMut() -> Uuid) ->
         if let Some(failure) = &observed.incomplete {
             whole.incomplete.insert(group, failure.class);
         }
-        let members = observed.members.iter().filter_map(|&index| users[index as usize]);
-        let spoken_of = members.filter(|user| !superseded.contains(user));
-        desired.pairs.extend(spoken_of.map(|user| (group, user)));
+        let spoken_of = |index: u32| users[index as usize].filter(|user| !superseded.contains(user));
+        let pair = |index: u32| spoken_of(index).map(|user| (group, user));
+        desired.pairs.extend(observed.members.iter().filter_map(|&index| pair(index)));
+        desired.paths.of_group(&observed.through, &observed.members, pair);
     }
     desired.pairs.sort_unstable();
     desired.pairs.dedup();
+    desired.paths.sort();
     desired.groups = groups.whole();
     desired.conclusion = Conclusion::Everything(whole);
     desired

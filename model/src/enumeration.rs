@@ -128,7 +128,7 @@ mod tests {
             Said::Absent => (BTreeSet::new(), BTreeSet::new(), Entitlements::new()),
         };
         let (coverage, stated) = (Coverage::Facets(facets), Stated::Only(only));
-        UserAnswer { groups, coverage, stated, present: true, verdict: None, account: None }
+        UserAnswer { groups, paths: BTreeMap::new(), coverage, stated, present: true, verdict: None, account: None }
     }
 
     fn user(n: usize) -> UserId {

@@ -8,6 +8,7 @@ mod membership;
 mod plan;
 mod recorded;
 mod resource;
+mod role;
 mod source;
 mod token;
 mod user;
@@ -23,6 +24,7 @@ pub use membership::{MembershipChanged, RemovalBlocked, RemovalCancelled, Remova
 pub use plan::{PlanApplied, PlanApprovalVoided, PlanApproved, PlanRejected, VoidReason};
 pub use recorded::{Cause, Digest, GENESIS, Recorded, Written};
 pub use resource::{ResourceAttributesChanged, ResourceProvisioned};
+pub use role::{RoleChanged, RoleSubject};
 pub use source::SourceForgotten;
 pub use token::{TokenCreated, TokenRevoked};
 pub use user::{
@@ -131,6 +133,7 @@ events! {
     PlanApplied(PlanApplied) = "plan.applied",
     PlanApprovalVoided(PlanApprovalVoided) = "plan.approval_voided",
     SourceForgotten(SourceForgotten) = "source.forgotten",
+    RoleChanged(RoleChanged) = "role.changed",
     ResourceProvisioned(ResourceProvisioned) = "resource.provisioned",
     ResourceAttributesChanged(ResourceAttributesChanged) = "resource.attributes_changed",
     TokenCreated(TokenCreated) = "token.created",

@@ -21,10 +21,12 @@ pub mod mapping;
 pub mod moment;
 pub mod observation;
 pub mod outcome;
+pub mod path;
 pub mod people;
 pub mod plan;
 pub mod projection;
 pub mod resource;
+pub mod role;
 pub mod token;
 pub mod why;
 

@@ -1,6 +1,6 @@
 //! What a source said, with "empty", "silent" and "failed" kept apart by type.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
 
@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::entitlement::{EntitlementKey, Entitlements};
 use crate::identity::{EmailAddress, Facet, GroupId, GroupName, UserId};
+use crate::path::{Chain, Through};
 
 /// An answer: known (perhaps to be empty), or given without a word about what was asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -170,6 +171,8 @@ impl SystemGroup {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UserAnswer {
     pub groups: BTreeSet<ObservedGroup>,
+    /// Of those of the groups that hold the user through groups within them, the way.
+    pub paths: BTreeMap<ObservedGroup, Chain>,
     pub coverage: Coverage,
     pub stated: Stated,
     /// Whether the source knows such a user; one that it does not know has no groups there, and is never created for it.
@@ -305,6 +308,8 @@ pub struct CensusGroup {
     pub group: ObservedGroup,
     /// Indices into [`Census::people`], ascending, each once.
     pub members: Vec<u32>,
+    /// How those of them are in it who are not direct members.
+    pub through: Through,
     /// Why the members may be more than those read; removals in this group then wait.
     pub incomplete: Option<Failure>,
     /// The directory listed the group and then said that there is none: what the next complete list has to confirm.

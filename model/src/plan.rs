@@ -36,6 +36,8 @@ pub struct Stored {
     pub inactive: BTreeSet<UserId>,
     /// Active people in `Admin` with each source that supports them, oldest support first.
     pub admins: Vec<(UserId, SourceName)>,
+    /// Where nobody is an owner but by a group's role: the active people who are, with each support, oldest first.
+    pub owners: Vec<(Pair, SourceName)>,
     /// Removals that were blocked before and told then.
     pub told_blocked: BTreeSet<Pair>,
     /// Memberships that were not listed before, each with the time from which on it goes.
@@ -53,6 +55,8 @@ pub enum KeepReason {
     Unread(ErrorClass),
     /// The last active person in `Admin` stays.
     LastAdministrator,
+    /// The last active person who is an owner stays one.
+    LastOwner,
     /// The group was not listed, and the next complete list has to agree.
     AwaitingConfirmation,
     /// It goes when its time has come, unless it is listed before.
@@ -69,6 +73,7 @@ impl KeepReason {
         match self {
             KeepReason::Unread(class) => class.as_str(),
             KeepReason::LastAdministrator => "last_administrator",
+            KeepReason::LastOwner => "last_owner",
             KeepReason::AwaitingConfirmation => "awaiting_confirmation",
             KeepReason::Grace(_) => "grace",
             KeepReason::SecondReading => "second_reading",
@@ -83,6 +88,7 @@ impl KeepReason {
             KeepReason::Grace(due_at) => Some(due_at),
             KeepReason::Unread(_)
             | KeepReason::LastAdministrator
+            | KeepReason::LastOwner
             | KeepReason::AwaitingConfirmation
             | KeepReason::SecondReading
             | KeepReason::Guard => None,
@@ -139,7 +145,11 @@ pub fn plan(source: &SourceName, desired: Desired, stored: &Stored, policy: &Pol
         removals::removals(&found.unlisted, &desired, stored, policy, began_at);
     let last = last_administrator(source, &removes, &found.missing, stored, &desired.people.suspended);
     removes.retain(|pair| Some(*pair) != last);
+    let owner = last_owner(source, &removes, &found.missing, stored, &desired.people.suspended);
+    removes.retain(|pair| Some(*pair) != owner);
     kept.extend(last.map(|pair| (pair, KeepReason::LastAdministrator)));
+    kept.extend(owner.map(|pair| (pair, KeepReason::LastOwner)));
+    let newly_blocked = last.into_iter().chain(owner).filter(|pair| !stored.told_blocked.contains(pair)).collect();
     kept.sort_unstable();
     let (deleted_groups, vanished) = ended_groups(&desired, stored, &removes);
     let JoinedGroups { new, renamed, replaced } = desired.groups;
@@ -156,7 +166,7 @@ pub fn plan(source: &SourceName, desired: Desired, stored: &Stored, policy: &Pol
         deleted_groups,
         people: desired.people,
         held,
-        newly_blocked: last.into_iter().filter(|pair| !stored.told_blocked.contains(pair)).collect(),
+        newly_blocked,
         entitlements: entitlement_changes(&desired.stated, &stored.entitlements),
         unchanged: (stored.pairs.len() - removes.len() - kept.len()) as u64,
         unchanged_of: unchanged_of(&desired.conclusion, stored, &removes, &kept),
@@ -232,6 +242,22 @@ fn last_administrator(
         return None;
     }
     first
+}
+
+/// The one removal to keep so that somebody stays an owner, where people are owners by a group's role alone.
+fn last_owner(
+    source: &SourceName,
+    removes: &[Pair],
+    creates: &[Pair],
+    stored: &Stored,
+    suspended: &BTreeSet<UserId>,
+) -> Option<Pair> {
+    let counts = |user: &UserId| !suspended.contains(user) && !stored.inactive.contains(user);
+    let mut owners = stored.owners.iter().filter(|((_, user), _)| counts(user)).peekable();
+    let first = owners.peek().map(|(pair, _)| *pair);
+    let joins = |(group, user): &Pair| counts(user) && stored.owners.iter().any(|((of, _), _)| of == group);
+    let stays = |(pair, by): &(Pair, SourceName)| by != source || removes.binary_search(pair).is_err();
+    if creates.iter().any(joins) || owners.any(stays) { None } else { first }
 }
 
 fn entitlement_changes(

@@ -3,11 +3,13 @@
 use crate::entitlement::EntitlementValue;
 use crate::event::{
     Event, GrantCreated, Granted, GroupCreated, PlanApplied, PlanApprovalVoided, PlanApproved, PlanRejected, Recorded,
-    RemovalCancelled, RemovalScheduled, ResourceAttributesChanged, ResourceProvisioned, TokenCreated,
+    RemovalCancelled, RemovalScheduled, ResourceAttributesChanged, ResourceProvisioned, RoleChanged, RoleSubject,
+    TokenCreated,
 };
 use crate::identity::{GroupId, Position, SourceName, TokenId, UserId};
 use crate::instant::Instant;
 use crate::resource::Attributes;
+use crate::role::Role;
 
 /// A change of rows, set-based: the store carries out many of one kind in one statement.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,6 +89,14 @@ pub enum RowChange<'e> {
         source: &'e SourceName,
         hash: &'e str,
     },
+    /// The subject has this role.
+    PutRole {
+        subject: RoleSubject,
+        role: Role,
+    },
+    DeleteRole {
+        subject: RoleSubject,
+    },
     /// The resource is there, with these attributes.
     PutResource {
         resource_type: &'e str,
@@ -156,6 +166,10 @@ pub fn row_changes(recorded: &Recorded) -> (Since, Vec<RowChange<'_>>) {
             });
             changes.collect()
         }
+        Event::RoleChanged(RoleChanged { subject, before: _, after }) => vec![match after {
+            Some(role) => RowChange::PutRole { subject: *subject, role: *role },
+            None => RowChange::DeleteRole { subject: *subject },
+        }],
         Event::PlanApproved(event) => vec![RowChange::PutApproval(event)],
         Event::PlanRejected(PlanRejected { source, hash, reason: _ })
         | Event::PlanApplied(PlanApplied { source, hash })

@@ -36,10 +36,13 @@ impl Admin {
         if before.status == "deactivated" {
             return Ok(before);
         }
+        self.reaches(&unit, user).await?;
         if self.is_last_administrator(&unit, user).await? {
             return Err(AdminError::LastAdministrator);
         }
+        let owners = self.store.owners(unit.reader()).await?;
         self.record(&mut unit, vec![Event::UserDeactivated(UserDeactivated { user })]).await?;
+        self.keeps_an_owner(&unit, owners).await?;
         let after = self.user(&unit, user).await?;
         unit.commit().await?;
         Ok(after)
@@ -62,6 +65,7 @@ impl Admin {
         if before.profile.email.is_none() && before.profile.sub.is_none() {
             return Err(AdminError::NotActive("erased".to_owned()));
         }
+        self.reaches(&unit, user).await?;
         self.record(&mut unit, vec![Event::UserRestored(UserRestored { user })]).await?;
         let after = self.user(&unit, user).await?;
         unit.commit().await?;
@@ -86,8 +90,10 @@ impl Admin {
             events.push(Event::memberships_changed(group, &source, Vec::new(), vec![user]));
         }
         events.push(Event::UserErased(UserErased { user, reason: given }));
+        let owners = self.store.owners(unit.reader()).await?;
         self.record(&mut unit, events).await?;
         unit.erase_profile(user).await?;
+        self.keeps_an_owner(&unit, owners).await?;
         unit.commit().await?;
         Ok(())
     }

@@ -37,7 +37,8 @@ const SEED_VARIABLE: &str = "ENTITLED_SEED_ADMIN_EMAIL";
 async fn seed(store: &Store, config: &Config) -> Result<(), CliError> {
     let Some(given) = std::env::var_os(SEED_VARIABLE).filter(|given| !given.is_empty()) else { return Ok(()) };
     let features = Arc::new(config.features.clone());
-    let admin = Admin { store: store.clone(), features, actor: "system".to_owned(), correlation_id: None };
+    let admin =
+        Admin { store: store.clone(), features, actor: "system".to_owned(), correlation_id: None, person: None };
     match admin.seed_administrator(&given.to_string_lossy()).await {
         Ok(Granted::Now) => tracing::info!("the first administrator was seeded"),
         Ok(Granted::Already) => {}

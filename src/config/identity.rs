@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::str::FromStr;
 use std::time::Duration;
 
+use entitled_model::role::Role;
 use url::Url;
 
 use super::address::PlainHttp;
@@ -17,6 +18,8 @@ const NETWORK_FORM: &str = "an address or a network, such as \"10.0.0.7\" or \"1
 /// `[identity]`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct IdentityConfig {
+    /// The role of a person to whom none was given: `viewer` or `use`. Default: none, they are refused.
+    pub default_role: Option<Role>,
     /// `[identity.proxy]`.
     pub proxy: ProxyConfig,
     /// `[identity.oidc]`. Default: no such logins.
@@ -95,6 +98,10 @@ impl fmt::Display for Network {
 
 impl IdentityConfig {
     pub(super) fn read(section: &mut Section<'_>) -> Self {
+        let form = "\"viewer\" or \"use\": higher roles are given to people, not to everybody";
+        let modest = |text: &str| Role::from_str(text).ok().filter(|role| *role < Role::Manage);
+        let default_role =
+            section.key("default_role").parsed(form, |text| modest(text).ok_or_else(|| format!("expected {form}")));
         let proxy = section.table("proxy", ProxyConfig::read);
         let oidc = if section.has("oidc") {
             section.table("oidc", OidcConfig::read)
@@ -102,11 +109,13 @@ impl IdentityConfig {
             drop(section.key("oidc"));
             None
         };
-        Self { proxy, oidc }
+        Self { default_role, proxy, oidc }
     }
 
     pub(super) fn show(&self, page: &mut Page) {
-        let Self { proxy, oidc } = self;
+        let Self { default_role, proxy, oidc } = self;
+        page.section("identity");
+        page.put_some("default_role", default_role.map(Role::as_str));
         proxy.show(page);
         if let Some(oidc) = oidc {
             oidc.show(page);

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use entitled_model::entitlement::Entitlements;
+use entitled_model::path::Way;
 use entitled_model::why::{AskedGroup, Facts, Giver, Happened, Lack, Rule, lacking, rule};
 use entitled_model::{Instant, Position, SourceName};
 use serde_json::Value;
@@ -15,7 +16,7 @@ use crate::store::{HeldPlan, Interval, Observed, PastGroup, Reader, SourceRuns, 
 pub struct Support {
     pub source: SourceName,
     pub rule: Rule,
-    /// From the source's own word to the group; none where inner groups were expanded.
+    /// The group first, then the way inwards to the user; none where it is not known.
     pub path: Option<Vec<String>>,
     pub happened: Happened,
     /// When the source was last heard about the user.
@@ -74,7 +75,11 @@ impl History {
         };
         let happened = self.store.happened(conn, &positions(&intervals)).await?;
         let observed = self.store.observed(conn, user.id).await?;
-        let supports = self.supports(&group, &intervals, &happened, &observed)?;
+        let ways = match group.id {
+            Some(id) => self.store.ways(conn, id, user.id).await?,
+            None => BTreeMap::new(),
+        };
+        let supports = self.supports(&group, &intervals, &happened, (&observed, &ways))?;
         let suspended = self.store.suspensions(conn, user.id).await?;
         let entitlements = self.store.entitlements_of_user(conn, user.id).await?;
         let facts = Facts {
@@ -122,14 +127,14 @@ impl History {
         group: &AskedGroup,
         intervals: &[Interval],
         happened: &BTreeMap<Position, Happened>,
-        observed: &BTreeMap<SourceName, Observed>,
+        (observed, ways): (&BTreeMap<SourceName, Observed>, &BTreeMap<SourceName, Way>),
     ) -> Result<Vec<Support>, StoreError> {
         let open = intervals.iter().filter(|interval| interval.to.is_none());
         let support = |interval: &Interval| {
             let Interval { source, from, to: _, blocked, due_at } = interval;
             let happened = at(happened, *from)?;
             let rule = rule(group, source, self.rules.sources.get(source), &happened.cause.actor);
-            let path = rule.path(group);
+            let path = rule.path(group, ways.get(source).unwrap_or(&Way::Direct));
             let confirmed_at = self.heard(source, observed);
             let (blocked, due_at) = (*blocked, *due_at);
             Ok(Support { source: source.clone(), rule, path, happened, confirmed_at, blocked, due_at })

@@ -9,6 +9,7 @@ pub(super) mod groups;
 pub(super) mod members;
 pub(super) mod plans;
 pub(super) mod resources;
+pub(super) mod roles;
 mod tag;
 pub(super) mod tokens;
 pub(super) mod users;
@@ -40,6 +41,7 @@ fn admin(service: &Service, principal: &Principal, RequestId(id): RequestId) -> 
         features: std::sync::Arc::clone(&service.features),
         actor: principal.actor(),
         correlation_id: Some(id),
+        person: principal.person_of(),
     }
 }
 
@@ -57,6 +59,7 @@ fn refused(service: &Service, error: AdminError) -> Problem {
         | AdminError::TokenName
         | AdminError::Lifetime
         | AdminError::Expiry
+        | AdminError::OwnRole
         | AdminError::ExpiresAt => StatusCode::BAD_REQUEST,
         AdminError::NoGroup
         | AdminError::NoUser
@@ -74,10 +77,11 @@ fn refused(service: &Service, error: AdminError) -> Problem {
         | AdminError::TooManyTokens
         | AdminError::AddressTaken
         | AdminError::AlreadyGranted
+        | AdminError::LastOwner
         | AdminError::Superseded(_)
         | AdminError::SourceConfigured(_)
         | AdminError::LastAdministrator => StatusCode::CONFLICT,
-        AdminError::FeatureOff(_) => StatusCode::FORBIDDEN,
+        AdminError::FeatureOff(_) | AdminError::AboveOwnRole => StatusCode::FORBIDDEN,
         AdminError::Changed => StatusCode::PRECONDITION_FAILED,
     };
     let problem = Problem::new(status, error.to_string());
@@ -99,6 +103,9 @@ fn refused(service: &Service, error: AdminError) -> Problem {
         AdminError::SourceManaged(_) => problem.code("source_managed"),
         AdminError::FeatureOff(_) => problem.code("feature_off"),
         AdminError::LastAdministrator => problem.code("last_administrator"),
+        AdminError::LastOwner => problem.code("last_owner"),
+        AdminError::AboveOwnRole => problem.code("above_own_role"),
+        AdminError::OwnRole => problem.code("own_role"),
         _ => problem,
     }
 }

@@ -223,7 +223,7 @@ async fn look_up(service: &Service, secret: &TokenSecret) -> Looked {
     let scopes: BTreeSet<Scope> = token.scopes.iter().filter_map(|scope| scope.parse().ok()).collect();
     let principal = match &token.owner {
         Some(owner) if !owner.is_active => return out("owner_inactive"),
-        Some(owner) => Principal::token(owner, &scopes),
+        Some(owner) => Principal::token(owner, &scopes, service.default_role),
         None => Principal::service(token.id, scopes),
     };
     Looked::In { principal, token: Some(token.id) }
@@ -256,12 +256,14 @@ async fn find(service: &Service, vouched: &Vouched) -> Result<Option<UserRecord>
 /// Somebody who has logged in elsewhere, if they are known and active here.
 async fn person(service: &Service, found: Result<Option<UserRecord>, StoreError>) -> Looked {
     let standing = match found {
-        Ok(Some(user)) => service.store.person(user.id).await,
+        Ok(Some(user)) => service.store.person(service.store.reader(), user.id).await,
         Ok(None) => return Looked::Stranger("unknown_person"),
         Err(error) => Err(error),
     };
     match standing {
-        Ok(Some(person)) if person.is_active => Looked::In { principal: Principal::person(&person), token: None },
+        Ok(Some(person)) if person.is_active => {
+            Looked::In { principal: Principal::person(&person, service.default_role), token: None }
+        }
         Ok(_) => Looked::Stranger("inactive_person"),
         Err(error) => Looked::Unknown(Problem::of_store(&service.reports, &error)),
     }

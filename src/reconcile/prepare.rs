@@ -6,6 +6,7 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use entitled_model::desired::{Conclusion, Desired, Known, desired};
 use entitled_model::observation::{AskedUser, Observation, ObservedGroup};
+use entitled_model::path::{Comparison, PathChanges};
 use entitled_model::people::Joined;
 use entitled_model::plan::{GroupPolicy, Plan, Policy, Stored, plan};
 use entitled_model::{GroupId, Instant, Position, SourceName, UserId};
@@ -13,11 +14,14 @@ use entitled_model::{GroupId, Instant, Position, SourceName, UserId};
 use super::people::Settled;
 use super::{Reconciler, Run};
 use crate::config::{GroupRules, RemovalRules};
+use crate::source::Source;
 use crate::store::{Reader, StoreError};
 
 /// A plan, and the state of the store that it was made for.
 pub(super) struct Prepared {
     pub plan: Plan,
+    /// What it changes about paths, beside the log.
+    pub paths: PathChanges,
     pub based_on: Position,
     pub superseded: Superseded,
 }
@@ -41,12 +45,13 @@ impl Reconciler {
         let Some(silent) = &superseded else {
             let guard = Policy::guarded(run.source.settings.removal.guard);
             let plan = plan(source, Desired::default(), &Stored::default(), &guard, began_at);
-            return Ok(Prepared { plan, based_on, superseded });
+            return Ok(Prepared { plan, paths: PathChanges::default(), based_on, superseded });
         };
         let people = self.people(conn, source, observation, &settled, silent).await?;
         let known = self.known(conn, source, observation, settled, people, silent).await?;
         let clock = self.store.clock();
-        let desired = desired(observation, known, &mut || clock.new_id());
+        let mut desired = desired(observation, known, &mut || clock.new_id());
+        let paths = self.paths(conn, run.source, observation, &mut desired).await?;
         let mut stored = self.stored(conn, source, observation, &desired).await?;
         let joining = desired.pairs.iter().filter(|(group, _)| *group == GroupId::ADMIN).map(|(_, user)| *user);
         let policy = self.policy(conn, &run.source.settings.removal).await?;
@@ -56,7 +61,7 @@ impl Reconciler {
             self.store.inactive_among(conn, &joining.collect()).await?
         };
         let plan = plan(source, desired, &stored, &policy, began_at);
-        Ok(Prepared { plan, based_on, superseded })
+        Ok(Prepared { plan, paths, based_on, superseded })
     }
 
     /// The source's rules, for groups by their ids. A group that is not there has nothing to lose.
@@ -95,6 +100,29 @@ impl Reconciler {
         let gone = whole.managed.difference(&whole.listed).copied().collect();
         let shared = self.store.groups_shared(conn, source, &gone).await?;
         Ok(Stored { vanished, shared, ..self.store.stored_of_source(conn, source).await? })
+    }
+
+    /// What the observation changes about the paths by which members are in a directory's groups.
+    async fn paths(
+        &self,
+        conn: &impl Reader,
+        source: &Source,
+        observation: &Observation,
+        desired: &mut Desired,
+    ) -> Result<PathChanges, StoreError> {
+        if source.asks.one_by_one() {
+            return Ok(PathChanges::default());
+        }
+        let paths = std::mem::take(&mut desired.paths);
+        match observation {
+            // The store compares these under the lock: a path that changed meanwhile has left no event.
+            Observation::Users(_) => Ok(PathChanges::of_users(paths, &desired.pairs)),
+            Observation::Census { .. } => {
+                let mut comparison = Comparison::new(paths);
+                self.store.compare_paths(conn, &source.name, &desired.pairs, &mut comparison).await?;
+                Ok(comparison.end())
+            }
+        }
     }
 
     /// What the store knows about the names in the observation.

@@ -220,7 +220,7 @@ fn user_parts(run: &Run<'_>, observation: &Observation, plan: &Plan) -> BTreeMap
             || plan.new_users.iter().any(|(new, _)| new == user)
             || plan.entitlements.contains_key(user)
             || plan.people.users().any(|told| told == *user);
-        let blocked = plan.kept.iter().any(|((_, of), reason)| of == user && *reason == KeepReason::LastAdministrator);
+        let blocked = plan.kept.iter().any(|((_, of), reason)| of == user && is_last(*reason));
         let part = UserPart {
             outcome: worst(plan.held.is_some(), applied, error.is_some(), blocked),
             error,
@@ -237,7 +237,12 @@ fn outcome(plan: &Plan, failed: bool) -> Outcome {
 }
 
 fn is_blocked(plan: &Plan) -> bool {
-    plan.kept.iter().any(|(_, reason)| *reason == KeepReason::LastAdministrator)
+    plan.kept.iter().any(|(_, reason)| is_last(*reason))
+}
+
+/// Whether somebody is kept because nobody else is left.
+fn is_last(reason: KeepReason) -> bool {
+    matches!(reason, KeepReason::LastAdministrator | KeepReason::LastOwner)
 }
 
 fn worst(held: bool, applied: bool, failed: bool, blocked: bool) -> Outcome {

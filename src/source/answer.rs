@@ -35,6 +35,7 @@ pub(super) fn read(stated: &BTreeMap<String, Value>, rules: &[MapRule]) -> Resul
     let coverage = Coverage::Facets(facets);
     Ok(UserAnswer {
         groups,
+        paths: BTreeMap::new(),
         coverage,
         stated: Stated::All { entitlements, unsaid },
         present: true,

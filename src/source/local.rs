@@ -100,6 +100,7 @@ impl Local {
 fn unlisted() -> UserAnswer {
     UserAnswer {
         groups: BTreeSet::new(),
+        paths: BTreeMap::new(),
         coverage: Coverage::Everything,
         stated: Stated::All { entitlements: BTreeMap::new(), unsaid: BTreeSet::new() },
         present: false,

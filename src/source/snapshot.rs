@@ -174,7 +174,7 @@ fn person(person: &CensusPerson) -> PersonEntry {
 }
 
 fn group_entry(observed: &CensusGroup, people: &[CensusPerson]) -> GroupEntry {
-    let CensusGroup { group, members, incomplete, went_away: _ } = observed;
+    let CensusGroup { group, members, through: _, incomplete, went_away: _ } = observed;
     GroupEntry {
         name: group.name().to_owned(),
         id: group.external_id().map(ToOwned::to_owned),

@@ -5,7 +5,8 @@ use std::fs;
 use std::sync::Arc;
 use std::time::Duration;
 
-use entitled_model::observation::{Census, UserAnswer};
+use entitled_model::observation::{Census, CensusPerson, ObservedGroup, UserAnswer};
+use entitled_model::path::Chain;
 use entitled_model::{EmailAddress, Failure, SourceName, Subject, UserId};
 use entitled_simulator::{Handle, Organisation, Simulator, SimulatorConfig, System};
 use serde_json::{Value, json};
@@ -158,6 +159,14 @@ pub fn ann() -> Person {
 pub fn with_claim(mut person: Person, claim: &str, value: Value) -> Person {
     person.claims.insert(claim.to_owned(), value);
     person
+}
+
+/// The paths of one person's memberships that are not direct, as a census has them.
+pub fn paths_in(census: &Census, email: &str) -> BTreeMap<ObservedGroup, Chain> {
+    let folded = |person: &CensusPerson| person.address().key().as_str() == email;
+    let Some(place) = census.people.iter().position(folded) else { return BTreeMap::new() };
+    let place = u32::try_from(place).expect("a place");
+    census.groups.iter().filter_map(|group| Some((group.group.clone(), group.through.of(place)?.clone()))).collect()
 }
 
 /// The names of an answer's groups.

@@ -326,7 +326,7 @@ impl Unit {
     }
 
     /// Runs `sql` over rows, a bounded number at a time.
-    async fn write_rows<T: Serialize>(
+    pub(super) async fn write_rows<T: Serialize>(
         &self,
         sql: &str,
         mut all: impl Iterator<Item = T> + Send,
@@ -338,7 +338,7 @@ impl Unit {
             }
             let statement = self.dialect().statement(sql, [rows(&chunk)]);
             drop(chunk);
-            self.reader().execute_raw(statement).await.doing("writing accounts")?;
+            self.reader().execute_raw(statement).await.doing("writing beside the log")?;
         }
     }
 }

@@ -56,7 +56,7 @@ impl Store {
             d.uuid(0),
             d.each("$2")
         );
-        let mut stored = Stored { admins: self.administrators(conn).await?, ..Stored::default() };
+        let mut stored = self.stored_guardians(conn).await?;
         let statement = d.statement(sql, [source.as_str().into(), asked]);
         let mut rows = Box::pin(conn.stream_raw(statement).await.doing(DOING)?);
         while let Some(row) = rows.try_next().await.doing(DOING)? {
@@ -80,12 +80,18 @@ impl Store {
         let d = conn.dialect();
         let sql = "SELECT group_id, user_id, blocked_position, due_at FROM membership
             WHERE source = $1 AND to_position IS NULL ORDER BY group_id, user_id";
-        let mut stored = Stored { admins: self.administrators(conn).await?, ..Stored::default() };
+        let mut stored = self.stored_guardians(conn).await?;
         let mut rows = Box::pin(conn.stream_raw(d.statement(sql, [source.as_str().into()])).await.doing(DOING)?);
         while let Some(row) = rows.try_next().await.doing(DOING)? {
             take_pair(&mut stored, &row)?;
         }
         Ok(stored)
+    }
+
+    /// Who must not all go, whatever a source says.
+    async fn stored_guardians(&self, conn: &impl Reader) -> Result<Stored, StoreError> {
+        let (admins, owners) = (self.administrators(conn).await?, self.owners_by_group(conn).await?);
+        Ok(Stored { admins, owners, ..Stored::default() })
     }
 
     /// Active people in `Admin` with each source that supports them, oldest support first.

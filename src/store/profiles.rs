@@ -97,7 +97,7 @@ impl Unit {
 }
 
 impl Unit {
-    /// Erases what is personal about a user: profile, accounts, addresses, and what they called their tokens.
+    /// Erases what is personal about a user: profile, accounts, addresses, paths, and what they called their tokens.
     ///
     /// # Errors
     /// When the database refuses.
@@ -111,6 +111,7 @@ impl Unit {
             "UPDATE user_profile SET email = NULL, email_key = NULL, sub = NULL, claims = '{}' WHERE user_id = $1",
             "DELETE FROM directory_account WHERE user_id = $1",
             "DELETE FROM directory_address WHERE user_id = $1",
+            "DELETE FROM membership_path WHERE user_id = $1",
             "DELETE FROM token_name WHERE token_id IN (SELECT id FROM token WHERE owner_id = $1)",
         ] {
             let erase = self.dialect().statement(erase, [user.0.into()]);

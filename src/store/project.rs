@@ -167,6 +167,14 @@ impl Projector {
                     ]));
                 }
                 RowChange::InsertGrant(created) => self.pending.grants.push(grant_row(created, since)),
+                RowChange::PutRole { subject, role } => {
+                    self.finish(conn).await?;
+                    self.put_role(conn, since, subject, role).await?;
+                }
+                RowChange::DeleteRole { subject } => {
+                    self.finish(conn).await?;
+                    self.delete_role(conn, subject).await?;
+                }
                 RowChange::DeleteGrants(grants) => {
                     self.finish(conn).await?;
                     self.delete_grants(conn, grants).await?;

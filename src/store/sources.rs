@@ -9,8 +9,8 @@ use super::error::{Doing, StoreError};
 use super::{Reader, Store, Unit};
 
 /// What stands beside the log of a source.
-const BESIDE_THE_LOG: [&str; 5] =
-    ["directory_account", "directory_address", "vanished_group", "held_plan", "observation"];
+const BESIDE_THE_LOG: [&str; 6] =
+    ["directory_account", "directory_address", "vanished_group", "membership_path", "held_plan", "observation"];
 
 impl Store {
     /// The sources beyond `configured` that hold memberships, entitlements, suspensions or groups, by name. Administrators,
@@ -54,7 +54,7 @@ impl Store {
 }
 
 impl Unit {
-    /// Forgets what stands beside the log of a source: accounts, addresses, marks, held plans.
+    /// Forgets what stands beside the log of a source: accounts, addresses, paths, marks, held plans.
     ///
     /// # Errors
     /// When the database refuses.

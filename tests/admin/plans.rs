@@ -144,7 +144,7 @@ on_both_stores! {
         let url = world.database.url();
         let store = Store::open(url, 1, PATIENCE, Access::ReadWrite, clock).await.expect("a store");
         let features = Arc::new(entitled::config::Config::default().features);
-        let office = Admin { store, features, actor: "operator".to_owned(), correlation_id: None };
+        let office = Admin { store, features, actor: "operator".to_owned(), correlation_id: None, person: None };
         office.approve_plan(&hash, "right", Some(given_at + chrono::TimeDelta::hours(1))).await.expect("approved");
         office.store.close().await.expect("closed");
         let before = head(&world).await;

@@ -94,7 +94,7 @@ on_both_stores! {
         world.configure_also(KEY);
         let daemon = crate::hand::serve(&mut world).await;
         let before = head(&world).await;
-        let Some((code, told)) = schemathesis(&world.path().to_owned(), &daemon).await else { return };
+        let Some((code, told)) = schemathesis(world.path(), &daemon).await else { return };
         assert_eq!(code, 0, "{told}");
         let after = head(&world).await;
         assert!(after > before, "some of it has had an effect: {told}");

@@ -181,7 +181,7 @@ impl Ground {
 
     fn admin(&self) -> Admin {
         let (store, features) = (self.store.clone(), Arc::new(self.config.features.clone()));
-        Admin { store, features, actor: "operator".to_owned(), correlation_id: None }
+        Admin { store, features, actor: "operator".to_owned(), correlation_id: None, person: None }
     }
 
     pub async fn perform(&mut self, step: &Step) -> Told {

@@ -288,6 +288,7 @@ on_both_stores! {
             features: Arc::new(configured(&world).features),
             actor: "operator".to_owned(),
             correlation_id: None,
+            person: None,
         };
         let name = |name: &str| GroupName::parse(name).expect("a name");
         let before = everything(&world, &["event", "event_head", "user_group"]).await;

@@ -70,6 +70,24 @@ on_both_stores! {
         expect(&sync(&world, &[]).await, 0, "unchanged");
     }
 
+    async fn why_names_the_group_within_by_which_somebody_is_a_member(world: World) {
+        // E5
+        let mut world = world;
+        let _server = filled(&mut world, MAPPED).await;
+        // By the directory's filters first, then by a reading of the whole.
+        expect(&sync(&world, &["--user", ANN]).await, 0, "applied");
+        for outcome in ["applied", "unchanged"] {
+            let path = async |user, group| {
+                let ended = world.run(&["why", user, group, "--output", "json"]).await;
+                ended.json()["supports"][0]["path"].clone()
+            };
+            assert_eq!(path(ANN, "acme-devs").await, json!(["acme-devs", "inner"]));
+            assert_eq!(path(ANN, "Admin").await, json!(["Admin", "acme bosses"]));
+            expect(&sync(&world, &[]).await, 0, outcome);
+            assert_eq!(path(BOB, "acme-devs").await, json!(["acme-devs"]));
+        }
+    }
+
     async fn a_failing_directory_keeps_everything_and_exits_3(world: World) {
         // S5, G1
         let mut world = world;

@@ -70,7 +70,7 @@ on_both_stores! {
         wait_for_runs(&daemon, 3, "blocked").await;
         assert_eq!(daemon.terminate().await, 0);
         let events = receiver.wait_for(1).await;
-        let message = "source google_sync would take the last active person out of Admin; they stay";
+        let message = "source google_sync would take the last administrator, or the last owner; they stay";
         assert_eq!(told(&events), [(message.into(), "google_sync".into(), Value::Null)]);
         assert_eq!(world.members("Admin", "google_sync").await, ["ann@example.org"]);
     }

@@ -76,4 +76,26 @@ on_both_stores! {
         expect(&google(&world, &[]).await, 0, "applied");
         assert_eq!(texts(&world, "SELECT source FROM membership WHERE to_position IS NULL").await, ["admin"]);
     }
+
+    async fn the_last_owner_by_a_group_s_role_stays_whatever_the_source_says(world: World) {
+        // R3
+        let (ann, bob, group) = ("ann@example.org", "bob@example.org", "grp_acme_a@example.com");
+        world.org().add_member(group, ann).add_member(group, bob);
+        expect(&google(&world, &[]).await, 0, "applied");
+        assert_eq!(world.run(&["role", "set", "owner", "--group", group]).await.code, 0);
+        world.org().remove_member(group, ann);
+        expect(&google(&world, &[]).await, 0, "applied");
+        world.org().remove_member(group, bob);
+        for (scope, told) in [(&["--user", bob][..], 1), (&[], 1), (&[], 1)] {
+            let ended = google(&world, scope).await;
+            expect(&ended, 0, "blocked");
+            assert_eq!(ended.source("google_sync")["kept"][0]["reason"], "last_owner");
+            assert_eq!(world.count(BLOCKED).await, told);
+        }
+        assert_eq!(world.members(group, "google_sync").await, [bob]);
+        assert_eq!(world.run(&["role", "set", "owner", "--user", ann]).await.code, 0);
+        expect(&google(&world, &[]).await, 0, "applied");
+        assert_eq!(world.members(group, "google_sync").await, [""; 0]);
+        expect(&google(&world, &[]).await, 0, "unchanged");
+    }
 }

@@ -21,6 +21,7 @@ async fn everything(world: &World) -> String {
         "directory_account",
         "directory_address",
         "membership",
+        "membership_path",
         "entitlement",
         "run",
         "held_plan",

@@ -72,7 +72,7 @@ on_both_stores! {
         assert_eq!(groups_of(&world, ANN, "admin").await, ["Editors"]);
         let groups = world.run(&["group", "list", "--output", "json"]).await.json();
         assert!(groups.as_array().expect("groups").iter().all(|group| group["name"] != GROUP), "{groups}");
-        for table in ["directory_account", "directory_address", "observation", "held_plan", "vanished_group"] {
+        for table in ["directory_account", "directory_address", "membership_path", "observation", "held_plan", "vanished_group"] {
             assert_eq!(world.count(&format!("SELECT count(*) FROM {table} WHERE source = 'google_sync'")).await, 0, "{table}");
         }
         let told = "SELECT count(*) FROM event WHERE event_type = 'source.forgotten' AND actor = 'operator'";

@@ -98,6 +98,8 @@ fn every_payload_ever_written_is_still_read() {
         ("plan.rejected", format!(r#"{{"source":{source},"hash":"ab","reason":"a mistake"}}"#)),
         ("plan.applied", format!(r#"{{"source":{source},"hash":"ab"}}"#)),
         ("plan.approval_voided", format!(r#"{{"source":{source},"hash":"ab","why":"changed","plan":"cd"}}"#)),
+        ("role.changed", format!(r#"{{"subject":{{"user":"{u}"}},"before":null,"after":"manage"}}"#)),
+        ("role.changed", format!(r#"{{"subject":{{"group":"{g}"}},"before":"owner","after":null}}"#)),
         ("source.forgotten", r#"{"source":"old_directory","reason":"it was switched off"}"#.to_owned()),
         (
             "resource.provisioned",

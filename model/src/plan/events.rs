@@ -33,7 +33,9 @@ impl Plan {
                 group: *group,
                 user: *user,
                 source: self.source.clone(),
-                reason: KeepReason::LastAdministrator.as_str().to_owned(),
+                reason: if *group == GroupId::ADMIN { KeepReason::LastAdministrator } else { KeepReason::LastOwner }
+                    .as_str()
+                    .to_owned(),
             })
         }));
         let entitlements = self.entitlements.iter();

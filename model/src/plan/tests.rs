@@ -11,6 +11,7 @@ use crate::event::Event;
 use crate::groups::KnownGroup;
 use crate::identity::{EmailKey, GroupName};
 use crate::observation::*;
+use crate::path::Through;
 use crate::people::{KnownPeople, join};
 
 const OPEN: Guard = Guard { max_removal_ratio: 1.0, max_removals: u64::MAX, min_memberships: 0 };
@@ -37,7 +38,15 @@ fn person(address: &str) -> CensusPerson {
 
 fn asked(n: u128, groups: &[&str], coverage: Coverage) -> AskedUser {
     let groups = groups.iter().map(|name| group(name)).collect();
-    let answer = UserAnswer { groups, coverage, stated: Stated::Nothing, present: true, verdict: None, account: None };
+    let answer = UserAnswer {
+        groups,
+        paths: BTreeMap::new(),
+        coverage,
+        stated: Stated::Nothing,
+        present: true,
+        verdict: None,
+        account: None,
+    };
     AskedUser { user: user(n), began_at: at(), completed_at: at(), answer: Ok(answer) }
 }
 
@@ -185,10 +194,17 @@ fn an_incomplete_group_may_grow_and_not_shrink() {
             CensusGroup {
                 group: group("g1"),
                 members: vec![0],
+                through: Through::default(),
                 incomplete: Some(Failure::new(ErrorClass::Incomplete, "2 of 3")),
                 went_away: false,
             },
-            CensusGroup { group: group("g2"), members: vec![0], incomplete: None, went_away: false },
+            CensusGroup {
+                group: group("g2"),
+                members: vec![0],
+                through: Through::default(),
+                incomplete: None,
+                went_away: false,
+            },
         ],
         accounts_unread: None,
     };
@@ -203,7 +219,13 @@ fn an_incomplete_group_may_grow_and_not_shrink() {
 fn a_census_is_silent_about_users_refreshed_since_it_began() {
     // S11
     let stored = Stored { pairs: vec![pair(1, 1), pair(1, 2)], ..Stored::default() };
-    let groups = vec![CensusGroup { group: group("g1"), members: vec![], incomplete: None, went_away: false }];
+    let groups = vec![CensusGroup {
+        group: group("g1"),
+        members: vec![],
+        through: Through::default(),
+        incomplete: None,
+        went_away: false,
+    }];
     let census = Census { people: vec![], groups, accounts_unread: None };
     let known = Known { superseded: BTreeSet::from([user(1)]), ..known() };
     assert_eq!(planned(&taken(census), &known, &stored, &OPEN).removes, vec![pair(1, 2)]);
@@ -261,7 +283,13 @@ fn an_administrator_by_another_source_lets_this_one_go() {
 fn the_hash_does_not_depend_on_the_ids_of_what_is_new() {
     let census = || Census {
         people: ["a@x.fr", "b@x.fr"].map(person).to_vec(),
-        groups: vec![CensusGroup { group: group("new"), members: vec![0, 1], incomplete: None, went_away: false }],
+        groups: vec![CensusGroup {
+            group: group("new"),
+            members: vec![0, 1],
+            through: Through::default(),
+            incomplete: None,
+            went_away: false,
+        }],
         accounts_unread: None,
     };
     let hash_from = |first: u128| {
@@ -284,7 +312,13 @@ fn the_hash_does_not_depend_on_the_ids_of_what_is_new() {
 fn a_million_memberships_are_a_thousand_events() {
     let members: Vec<u32> = (0..2_500).collect();
     let people = members.iter().map(|n| person(&format!("u{n}@x.fr"))).collect();
-    let groups = vec![CensusGroup { group: group("g1"), members, incomplete: None, went_away: false }];
+    let groups = vec![CensusGroup {
+        group: group("g1"),
+        members,
+        through: Through::default(),
+        incomplete: None,
+        went_away: false,
+    }];
     let census = Census { people, groups, accounts_unread: None };
     let known = known_to(&census, &[]);
     let events = planned(&taken(census), &known, &Stored::default(), &OPEN).events();

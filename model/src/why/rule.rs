@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::{AskedGroup, SourceRules};
 use crate::identity::{Facet, SourceName};
+use crate::path::Way;
 
 /// The rule by which a source holds a membership.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,17 +37,18 @@ impl Rule {
         }
     }
 
-    /// The way from the source's word to the group, outermost last; none where the log does not hold it, because a directory's
-    /// inner groups are expanded before memberships are compared.
+    /// The path from the group to the source's word about the user, the group first; none where nobody knows it any more, or
+    /// yet. `way` is the user's, within a directory's group.
     #[must_use]
-    pub fn path(&self, group: &AskedGroup) -> Option<Vec<String>> {
-        let mut path = match self {
-            Rule::DirectoryGroup { nested: true, .. } | Rule::Orphaned => return None,
-            Rule::DirectoryGroup { group, nested: false } => vec![group.clone()],
-            Rule::MappedEntitlement { .. } | Rule::ByHand { .. } | Rule::SystemSeed | Rule::BreakGlass => Vec::new(),
-        };
-        if path.last() != Some(&group.name) {
-            path.push(group.name.clone());
+    pub fn path(&self, group: &AskedGroup, way: &Way) -> Option<Vec<String>> {
+        let mut path = vec![group.name.clone()];
+        if let Rule::DirectoryGroup { group: upstream, nested: _ } = self {
+            path.extend((*upstream != group.name).then(|| upstream.clone()));
+        }
+        match (self, way) {
+            (Rule::Orphaned, _) | (Rule::DirectoryGroup { nested: true, .. }, Way::Unrecorded) => return None,
+            (Rule::DirectoryGroup { .. }, Way::Through(inner)) => path.extend(inner.iter().cloned()),
+            _ => {}
         }
         Some(path)
     }

@@ -5,6 +5,7 @@ use uuid::Uuid;
 use super::*;
 use crate::entitlement::EntitlementValue;
 use crate::identity::RunId;
+use crate::path::Way;
 
 fn source(name: &str) -> SourceName {
     SourceName::stored(name.to_owned())
@@ -67,13 +68,15 @@ fn each_kind_of_support_has_its_rule_and_its_path() {
     let admin = AskedGroup { id: Some(GroupId::ADMIN), name: "Admin".into(), ..directory_group() };
     let direct = SourceRules { nested: false, ..google() };
     let path = |names: &[&str]| Some(names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>());
-    for (group, of, rules, kind, words, way) in [
+    let through = Way::Through(vec!["mid@example.com".into(), "inner@example.com".into()]);
+    for (group, of, rules, kind, words, way, expected) in [
         (
             domain(),
             "dc",
             Some(backend()),
             "mapped_entitlement",
             "can_admin_maildomains",
+            Way::Direct,
             path(&["maildomain:a.fr:admin"]),
         ),
         (
@@ -82,15 +85,52 @@ fn each_kind_of_support_has_its_rule_and_its_path() {
             Some(SourceRules::default()),
             "mapped_entitlement",
             "no longer mapped",
+            Way::Direct,
             path(&["maildomain:a.fr:admin"]),
         ),
-        (directory_group(), "google_sync", Some(google()), "directory_group", "a group within it", None),
+        (
+            directory_group(),
+            "google_sync",
+            Some(google()),
+            "directory_group",
+            "a group within it",
+            through.clone(),
+            path(&["grp@example.com", "mid@example.com", "inner@example.com"]),
+        ),
+        (
+            admin.clone(),
+            "google_sync",
+            Some(google()),
+            "directory_group",
+            "a group within it",
+            through,
+            path(&["Admin", "boss@example.com", "mid@example.com", "inner@example.com"]),
+        ),
+        (
+            directory_group(),
+            "google_sync",
+            Some(google()),
+            "directory_group",
+            "a group within it",
+            Way::Direct,
+            path(&["grp@example.com"]),
+        ),
+        (
+            directory_group(),
+            "google_sync",
+            Some(google()),
+            "directory_group",
+            "a group within it",
+            Way::Unrecorded,
+            None,
+        ),
         (
             directory_group(),
             "google_sync",
             Some(direct.clone()),
             "directory_group",
             "in grp@",
+            Way::Unrecorded,
             path(&["grp@example.com"]),
         ),
         (
@@ -99,15 +139,16 @@ fn each_kind_of_support_has_its_rule_and_its_path() {
             Some(direct),
             "directory_group",
             "boss@example.com",
-            path(&["boss@example.com", "Admin"]),
+            Way::Direct,
+            path(&["Admin", "boss@example.com"]),
         ),
-        (directory_group(), "gone", None, "orphaned", "not configured", None),
-        (domain(), "admin", None, "by_hand", "key:office", path(&["maildomain:a.fr:admin"])),
-        (domain(), "system_seed", None, "system_seed", "first members", path(&["maildomain:a.fr:admin"])),
-        (domain(), "break_glass", None, "break_glass", "emergency", path(&["maildomain:a.fr:admin"])),
+        (directory_group(), "gone", None, "orphaned", "not configured", Way::Direct, None),
+        (domain(), "admin", None, "by_hand", "key:office", Way::Direct, path(&["maildomain:a.fr:admin"])),
+        (domain(), "system_seed", None, "system_seed", "first members", Way::Direct, path(&["maildomain:a.fr:admin"])),
+        (domain(), "break_glass", None, "break_glass", "emergency", Way::Direct, path(&["maildomain:a.fr:admin"])),
     ] {
         let rule = rule(&group, &source(of), rules.as_ref(), "key:office");
-        assert_eq!((rule.kind(), rule.path(&group)), (kind, way), "{rule}");
+        assert_eq!((rule.kind(), rule.path(&group, &way)), (kind, expected), "{rule}");
         assert!(rule.to_string().contains(words), "{rule}");
     }
 }

@@ -25,6 +25,8 @@ pub enum Effect {
     Ask,
     /// Tells.
     Read,
+    /// Changes users and their roles.
+    Manage,
     /// Changes.
     Change,
     /// Makes a credential.
@@ -41,6 +43,7 @@ impl Effect {
             | Effect::OfResourceType
             | Effect::OwnChange
             | Effect::OwnMint
+            | Effect::Manage
             | Effect::Change
             | Effect::Mint => true,
         }
@@ -77,9 +80,9 @@ pub const ROUTES: &[(Method, &str, Effect)] = &[
     (Method::GET, "/api/v1/admin/tokens/{id}/access-log", Effect::Read),
     (Method::GET, "/api/v1/admin/refusals", Effect::Read),
     (Method::GET, "/api/v1/admin/users", Effect::Read),
-    (Method::POST, "/api/v1/admin/users", Effect::Change),
+    (Method::POST, "/api/v1/admin/users", Effect::Manage),
     (Method::GET, "/api/v1/admin/users/{id}", Effect::Read),
-    (Method::PATCH, "/api/v1/admin/users/{id}", Effect::Change),
+    (Method::PATCH, "/api/v1/admin/users/{id}", Effect::Manage),
     (Method::GET, "/api/v1/admin/grants", Effect::Read),
     (Method::POST, "/api/v1/admin/grants", Effect::Change),
     (Method::GET, "/api/v1/admin/grants/{id}", Effect::Read),
@@ -95,6 +98,11 @@ pub const ROUTES: &[(Method, &str, Effect)] = &[
     (Method::POST, "/access/v1/search/subject", Effect::Read),
     (Method::POST, "/access/v1/search/resource", Effect::Read),
     (Method::GET, "/.well-known/authzen-configuration", Effect::Open),
+    (Method::GET, "/api/v1/users/me", Effect::Own),
+    (Method::GET, "/api/v1/admin/roles", Effect::Read),
+    (Method::POST, "/api/v1/admin/roles", Effect::Manage),
+    (Method::DELETE, "/api/v1/admin/roles/users/{id}", Effect::Manage),
+    (Method::DELETE, "/api/v1/admin/roles/groups/{id}", Effect::Manage),
     (Method::GET, "/api/v1/history", Effect::Read),
     (Method::GET, "/api/v1/memberships", Effect::Read),
     (Method::GET, "/api/v1/diff", Effect::Read),

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use axum::http::StatusCode;
+use entitled_model::role::{Role, effective};
 use entitled_model::{TokenId, UserId};
 
 use super::effect::Effect;
@@ -28,6 +29,8 @@ pub enum Who {
 pub enum Level {
     Nothing,
     Reads,
+    /// Manages users, and roles up to its own.
+    Manages,
     Administers,
 }
 
@@ -52,14 +55,14 @@ impl Principal {
     }
 
     /// A personal token never may what its owner may not.
-    pub(super) fn token(owner: &PersonStanding, scopes: &BTreeSet<Scope>) -> Self {
+    pub(super) fn token(owner: &PersonStanding, scopes: &BTreeSet<Scope>, default: Option<Role>) -> Self {
         let own = level(scopes);
-        Self { who: Who::Token(owner.user), level: own.min(level_of(owner)), own, scopes: BTreeSet::new() }
+        Self { who: Who::Token(owner.user), level: own.min(level_of(owner, default)), own, scopes: BTreeSet::new() }
     }
 
-    pub(super) fn person(person: &PersonStanding) -> Self {
+    pub(super) fn person(person: &PersonStanding, default: Option<Role>) -> Self {
         let own = Level::Administers;
-        Self { who: Who::Person(person.user), level: level_of(person), own, scopes: BTreeSet::new() }
+        Self { who: Who::Person(person.user), level: level_of(person, default), own, scopes: BTreeSet::new() }
     }
 
     /// Who it is, as events and the access log name an actor.
@@ -83,6 +86,15 @@ impl Principal {
         }
     }
 
+    /// The person whose role bounds what they may do; none for programs, whose scopes say all.
+    #[must_use]
+    pub fn person_of(&self) -> Option<UserId> {
+        match &self.who {
+            Who::Token(user) | Who::Person(user) => Some(*user),
+            Who::Key(_) | Who::Service(_) => None,
+        }
+    }
+
     /// Requires that the principal may do what a route does.
     ///
     /// # Errors
@@ -103,6 +115,13 @@ impl Principal {
             }
             Effect::Ask => self.require(&[Scope::Check, Scope::Read, Scope::Admin]),
             Effect::Read => self.require(&[Scope::Read, Scope::Admin]),
+            Effect::Manage => {
+                if self.level >= Level::Manages {
+                    Ok(())
+                } else {
+                    self.require(&[Scope::Admin])
+                }
+            }
             Effect::Change => self.require(&[Scope::Admin]),
             Effect::Mint => {
                 self.may_mint()?;
@@ -153,9 +172,17 @@ fn level(scopes: &BTreeSet<Scope>) -> Level {
     }
 }
 
-/// How far a person may go: whoever is in `Admin` administers.
-fn level_of(person: &PersonStanding) -> Level {
-    if person.is_active && person.is_administrator { Level::Administers } else { Level::Nothing }
+/// How far a person may go, by the role that counts, else by the configured one.
+fn level_of(person: &PersonStanding, default: Option<Role>) -> Level {
+    if !person.is_active {
+        return Level::Nothing;
+    }
+    match effective(person.assigned, person.is_administrator).or(default) {
+        None => Level::Nothing,
+        Some(Role::Viewer | Role::Use) => Level::Reads,
+        Some(Role::Manage) => Level::Manages,
+        Some(Role::Owner) => Level::Administers,
+    }
 }
 
 #[cfg(test)]
@@ -163,11 +190,11 @@ mod tests {
     use super::*;
 
     fn person(is_administrator: bool) -> PersonStanding {
-        PersonStanding { user: UserId(uuid::Uuid::nil()), is_active: true, is_administrator }
+        PersonStanding { user: UserId(uuid::Uuid::nil()), is_active: true, is_administrator, assigned: None }
     }
 
     fn allowed(principal: &Principal) -> Vec<Effect> {
-        const ALL: [Effect; 12] = [
+        const ALL: [Effect; 13] = [
             Effect::Open,
             Effect::Known,
             Effect::LoginHook,
@@ -178,6 +205,7 @@ mod tests {
             Effect::OwnMint,
             Effect::Ask,
             Effect::Read,
+            Effect::Manage,
             Effect::Change,
             Effect::Mint,
         ];
@@ -193,28 +221,32 @@ mod tests {
         let token = TokenId(uuid::Uuid::nil());
         for (principal, may) in [
             (Principal::key("a", &read), vec![Effect::Ask, Effect::Read]),
-            (Principal::key("a", &admin), vec![Effect::Ask, Effect::Read, Effect::Change, Effect::Mint]),
+            (
+                Principal::key("a", &admin),
+                vec![Effect::Ask, Effect::Read, Effect::Manage, Effect::Change, Effect::Mint],
+            ),
             (Principal::key("a", &hook), vec![Effect::LoginHook]),
             (Principal::key("a", &BTreeSet::from([Scope::Check])), vec![Effect::Ask]),
             (Principal::service(token, hook), vec![Effect::LoginHook]),
             (Principal::service(token, read.clone()), vec![Effect::Ask, Effect::Read]),
-            (Principal::service(token, admin.clone()), vec![Effect::Ask, Effect::Read, Effect::Change]),
-            (Principal::token(&person(false), &read), vec![Effect::Own]),
-            (Principal::token(&person(false), &admin), vec![Effect::Own, Effect::OwnChange]),
-            (Principal::token(&person(true), &read), vec![Effect::Own, Effect::Ask, Effect::Read]),
+            (Principal::service(token, admin.clone()), vec![Effect::Ask, Effect::Read, Effect::Manage, Effect::Change]),
+            (Principal::token(&person(false), &read, None), vec![Effect::Own]),
+            (Principal::token(&person(false), &admin, None), vec![Effect::Own, Effect::OwnChange]),
+            (Principal::token(&person(true), &read, None), vec![Effect::Own, Effect::Ask, Effect::Read]),
             (
-                Principal::token(&person(true), &admin),
-                vec![Effect::Own, Effect::OwnChange, Effect::Ask, Effect::Read, Effect::Change],
+                Principal::token(&person(true), &admin, None),
+                vec![Effect::Own, Effect::OwnChange, Effect::Ask, Effect::Read, Effect::Manage, Effect::Change],
             ),
-            (Principal::person(&person(false)), vec![Effect::Own, Effect::OwnChange, Effect::OwnMint]),
+            (Principal::person(&person(false), None), vec![Effect::Own, Effect::OwnChange, Effect::OwnMint]),
             (
-                Principal::person(&person(true)),
+                Principal::person(&person(true), None),
                 vec![
                     Effect::Own,
                     Effect::OwnChange,
                     Effect::OwnMint,
                     Effect::Ask,
                     Effect::Read,
+                    Effect::Manage,
                     Effect::Change,
                     Effect::Mint,
                 ],

@@ -121,7 +121,8 @@ pub struct WhySupportView {
     /// `mapped_entitlement`, `directory_group`, `by_hand`, `system_seed`, `break_glass`, or `orphaned`.
     pub rule: &'static str,
     pub says: String,
-    /// From the source's own word to the group; none where the directory's inner groups were expanded, which the log does not hold.
+    /// The group first, then what the directory calls it where that differs, then the groups within it by which the user is in it;
+    /// none where that is not known.
     pub path: Option<Vec<String>>,
     pub event: HappenedView,
     /// When the source was last heard about the user.

@@ -4,7 +4,7 @@
 //! A group that can't be read whole is marked, and so is each group that contains it; so are the accounts. The census fails
 //! only when the list of groups fails, the source's circuit opens, or most groups fail.
 //!
-//! Memory: a person is kept once, a membership is four bytes, and a page is dropped once it was read.
+//! Memory: a person is kept once, a membership is four bytes (twelve of a member of an inner group), and a page is dropped once it was read.
 
 mod graph;
 mod members;
@@ -155,9 +155,9 @@ fn expand(graph: Graph, nested: Nested, people: usize) -> Result<Vec<CensusGroup
             Nested::Direct => graph.direct(node),
             Nested::Expand => walk.from(node)?,
         };
-        let graph::Reached { members, incomplete } = members;
+        let graph::Reached { members, through, incomplete } = members;
         let went_away = graph.went_away(node);
-        groups.push(CensusGroup { group: group.clone(), members, incomplete, went_away });
+        groups.push(CensusGroup { group: group.clone(), members, through, incomplete, went_away });
     }
     groups.sort_by(|one, other| one.group.cmp(&other.group));
     Ok(groups)

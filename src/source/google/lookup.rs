@@ -5,12 +5,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use entitled_model::observation::{Account, Coverage, Stated, UserAnswer, Verdict};
+use entitled_model::path::Outwards;
 use entitled_model::{EmailAddress, ErrorClass, Failure};
 use futures_util::future::try_join;
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 
 use super::GoogleWorkspace;
 use super::directory::{Directory, incomplete};
+use super::scope;
 use super::wire::{Group, User};
 use crate::config::Nested;
 use crate::source::{Person, Urgency};
@@ -18,8 +20,23 @@ use crate::source::{Person, Urgency};
 /// Groups of one user, inner and outer together.
 const GROUPS_OF_ONE_MAX: usize = 10_000;
 
-/// Groups by their immutable id.
-type Found = BTreeMap<String, Group>;
+/// The groups around somebody.
+#[derive(Default)]
+struct Found {
+    /// By their immutable id.
+    groups: BTreeMap<String, Group>,
+    ways: Outwards<String>,
+}
+
+impl Found {
+    /// Takes a group that holds `inner`, or the user directly; its address, when it is met for the first time.
+    fn meet(&mut self, group: Group, inner: Option<&String>) -> Option<String> {
+        let is_new = self.ways.meet(group.id.clone(), &scope::fold(&group.email), inner);
+        let address = is_new.then(|| group.email.clone());
+        self.groups.entry(group.id.clone()).or_insert(group);
+        address
+    }
+}
 
 pub async fn groups_of(source: &GoogleWorkspace, person: &Person, urgency: Urgency) -> Result<UserAnswer, Failure> {
     let Some(email) = &person.email else {
@@ -37,13 +54,17 @@ pub async fn groups_of(source: &GoogleWorkspace, person: &Person, urgency: Urgen
     let matters = !direct.is_empty() || person.external_id.is_some();
     let account = async { if matters { account(&source.directory, key, urgency).await } else { Ok(None) } };
     let (found, account) = try_join(around(source, direct, urgency), account).await?;
-    let mut groups = BTreeSet::new();
-    for group in found.values() {
-        groups.extend(source.scope.observed(group)?);
+    let (mut groups, mut paths) = (BTreeSet::new(), BTreeMap::new());
+    for (id, group) in &found.groups {
+        if let Some(group) = source.scope.observed(group)? {
+            paths.extend(found.ways.chain(id).map(|chain| (group.clone(), chain)));
+            groups.insert(group);
+        }
     }
-    let shut_out = source.scope.has_prefix() && !found.is_empty() && groups.is_empty();
+    let shut_out = source.scope.has_prefix() && !found.groups.is_empty() && groups.is_empty();
     Ok(UserAnswer {
         groups,
+        paths,
         present: true,
         verdict: shut_out.then_some(Verdict::NotInAllowedGroup),
         account,
@@ -53,9 +74,25 @@ pub async fn groups_of(source: &GoogleWorkspace, person: &Person, urgency: Urgen
 
 /// The direct groups, and with `nested = "expand"` the groups around them.
 async fn around(source: &GoogleWorkspace, direct: Vec<Group>, urgency: Urgency) -> Result<Found, Failure> {
-    match source.nested {
-        Nested::Direct => Ok(direct.into_iter().map(|group| (group.id.clone(), group)).collect()),
-        Nested::Expand => with_outer(source, direct, urgency).await,
+    let mut found = Found::default();
+    let mut level: Vec<(Option<String>, Group)> = direct.into_iter().map(|group| (None, group)).collect();
+    loop {
+        // Level by level; each group is asked about once, so that a cycle ends.
+        let mut fresh = Vec::new();
+        for (inner, group) in level {
+            let id = group.id.clone();
+            fresh.extend(found.meet(group, inner.as_ref()).map(|address| (id, address)));
+        }
+        if source.nested == Nested::Direct {
+            return Ok(found);
+        }
+        if found.groups.len() > GROUPS_OF_ONE_MAX {
+            return Err(incomplete(&format!("the user is in more than {GROUPS_OF_ONE_MAX} groups")));
+        }
+        if fresh.is_empty() {
+            return Ok(found);
+        }
+        level = outer(source, fresh, urgency).await?;
     }
 }
 
@@ -80,6 +117,7 @@ fn nobody(source: &GoogleWorkspace, email: &EmailAddress) -> UserAnswer {
 fn unlisted(coverage: Coverage) -> UserAnswer {
     UserAnswer {
         groups: BTreeSet::new(),
+        paths: BTreeMap::new(),
         coverage,
         stated: Stated::Nothing,
         present: false,
@@ -88,43 +126,34 @@ fn unlisted(coverage: Coverage) -> UserAnswer {
     }
 }
 
-/// Walks outwards, level by level; each group is asked once, so that a cycle ends.
-async fn with_outer(source: &GoogleWorkspace, direct: Vec<Group>, urgency: Urgency) -> Result<Found, Failure> {
-    let mut found = Found::new();
-    let mut level = direct;
-    while !level.is_empty() {
-        let mut fresh = Vec::new();
-        for group in level {
-            if !found.contains_key(&group.id) {
-                fresh.push(group.email.clone());
-                found.insert(group.id.clone(), group);
-            }
-        }
-        if found.len() > GROUPS_OF_ONE_MAX {
-            return Err(incomplete(&format!("the user is in more than {GROUPS_OF_ONE_MAX} groups")));
-        }
-        level = outer(source, fresh, urgency).await?;
-    }
-    Ok(found)
-}
-
-/// The groups that hold these, several lists at once.
-async fn outer(source: &GoogleWorkspace, addresses: Vec<String>, urgency: Urgency) -> Result<Vec<Group>, Failure> {
+/// The groups that hold these, several lists at once, each with the id of the one that it holds.
+async fn outer(
+    source: &GoogleWorkspace,
+    inner: Vec<(String, String)>,
+    urgency: Urgency,
+) -> Result<Vec<(Option<String>, Group)>, Failure> {
     let mut outer = Vec::new();
-    let mut waiting = addresses.into_iter();
+    let mut waiting = inner.into_iter();
     let mut reading: FuturesUnordered<_> = waiting
         .by_ref()
         .take(source.concurrency)
-        .map(|address| outer_of(&source.directory, address, urgency))
+        .map(|(id, address)| outer_of(&source.directory, id, address, urgency))
         .collect();
     while let Some(read) = reading.next().await {
-        outer.extend(read?);
-        reading.extend(waiting.next().map(|address| outer_of(&source.directory, address, urgency)));
+        let (id, groups) = read?;
+        outer.extend(groups.into_iter().map(|group| (Some(id.clone()), group)));
+        reading.extend(waiting.next().map(|(id, address)| outer_of(&source.directory, id, address, urgency)));
     }
     Ok(outer)
 }
 
-async fn outer_of(directory: &Directory, address: String, urgency: Urgency) -> Result<Vec<Group>, Failure> {
+async fn outer_of(
+    directory: &Directory,
+    id: String,
+    address: String,
+    urgency: Urgency,
+) -> Result<(String, Vec<Group>), Failure> {
     let outer = directory.groups_of(&address, urgency).await?;
-    outer.ok_or_else(|| incomplete("a group went away while the user's groups were read"))
+    let gone = || incomplete("a group went away while the user's groups were read");
+    Ok((id, outer.ok_or_else(gone)?))
 }

@@ -3,7 +3,7 @@
 //! A group that can't be read whole is marked, and so is each group that contains it; the reading fails only when a list
 //! fails, the source's circuit opens, or most groups fail.
 //!
-//! Memory: an id and an account are kept once, a membership is eight bytes, and a page is dropped once it was read.
+//! Memory: an id and an account are kept once, a membership is eight bytes (sixteen of a member of an inner group), and a page is dropped once it was read.
 
 mod directory;
 mod walk;

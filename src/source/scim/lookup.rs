@@ -5,9 +5,10 @@
 mod account;
 mod groups;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use entitled_model::observation::{Account, Coverage, ObservedGroup, Stated, UserAnswer, Verdict};
+use entitled_model::path::Chain;
 use entitled_model::{EmailAddress, ErrorClass, Failure};
 
 use super::accounts::Holder;
@@ -16,6 +17,7 @@ use super::wire::Id;
 use super::{Scim, malformed};
 use crate::source::{Person, Urgency};
 use account::Found;
+use groups::Groups;
 
 /// Either a value, or the word that the server's filters don't serve: the whole is then read instead.
 pub enum Filtered<T> {
@@ -64,9 +66,9 @@ async fn by_filters(source: &Scim, email: &EmailAddress, urgency: Urgency) -> Re
         Filtered::Unusable => return Ok(Filtered::Unusable),
     };
     Ok(match groups::of(source, &account.0, urgency).await? {
-        Filtered::Is((found, groups)) => {
+        Filtered::Is(Groups { found, groups, paths }) => {
             let shut_out = source.scope.has_prefix() && found > 0 && groups.is_empty();
-            Filtered::Is(Answer { groups, shut_out, account: Some(account.1) }.into_user_answer())
+            Filtered::Is(Answer { groups, paths, shut_out, account: Some(account.1) }.into_user_answer())
         }
         Filtered::Unusable => Filtered::Unusable,
     })
@@ -75,6 +77,8 @@ async fn by_filters(source: &Scim, email: &EmailAddress, urgency: Urgency) -> Re
 /// What a user's answer says.
 pub struct Answer {
     pub groups: BTreeSet<ObservedGroup>,
+    /// Through which inner groups, where there are any.
+    pub paths: BTreeMap<ObservedGroup, Chain>,
     /// The user has groups, and none within the prefix.
     pub shut_out: bool,
     pub account: Option<Account>,
@@ -83,13 +87,14 @@ pub struct Answer {
 impl Answer {
     /// The directory has no such account.
     pub fn absent() -> UserAnswer {
-        Self { groups: BTreeSet::new(), shut_out: false, account: None }.into_user_answer()
+        Self { groups: BTreeSet::new(), paths: BTreeMap::new(), shut_out: false, account: None }.into_user_answer()
     }
 
     pub fn into_user_answer(self) -> UserAnswer {
-        let Self { groups, shut_out, account } = self;
+        let Self { groups, paths, shut_out, account } = self;
         UserAnswer {
             groups,
+            paths,
             coverage: Coverage::Everything,
             stated: Stated::Nothing,
             present: account.is_some(),

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use entitled_model::observation::{Census, CensusPerson, UserAnswer};
+use entitled_model::observation::{Census, CensusGroup, CensusPerson, UserAnswer};
 use entitled_model::{EmailAddress, Failure};
 use tokio::sync::Mutex;
 
@@ -81,8 +81,10 @@ fn of_one(source: &Scim, whole: &Whole, email: &EmailAddress) -> Result<UserAnsw
         return Err(failure);
     }
     let account = census.people[place as usize].account().cloned();
-    let in_them = census.groups.iter().filter(|group| group.members.binary_search(&place).is_ok());
-    let groups: BTreeSet<_> = in_them.map(|group| group.group.clone()).collect();
+    let in_them = || census.groups.iter().filter(|group| group.members.binary_search(&place).is_ok());
+    let groups: BTreeSet<_> = in_them().map(|group| group.group.clone()).collect();
+    let path = |group: &CensusGroup| Some((group.group.clone(), group.through.of(place)?.clone()));
+    let paths = in_them().filter_map(path).collect();
     let shut_out = source.scope.has_prefix() && groups.is_empty() && directory.is_member(index);
-    Ok(Answer { groups, shut_out, account }.into_user_answer())
+    Ok(Answer { groups, paths, shut_out, account }.into_user_answer())
 }

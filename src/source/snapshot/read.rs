@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use entitled_model::observation::{
     Account, Census, CensusGroup, CensusPerson, Coverage, ObservedGroup, Standing, Stated, SystemGroup, UserAnswer,
 };
+use entitled_model::path::Through;
 use entitled_model::{EmailAddress, EmailKey, Failure, GroupName, MapRule};
 
 use super::{GroupEntry, PersonEntry, Snapshot, UserEntry, VERSION};
@@ -76,6 +77,7 @@ impl Snapshot {
             listed.push(CensusGroup {
                 group,
                 members,
+                through: Through::default(),
                 incomplete: entry.error.as_ref().map(Failure::from),
                 went_away: false,
             });
@@ -123,6 +125,7 @@ fn said(entry: &UserEntry, rules: &[MapRule], place: &str) -> Result<Result<User
 fn nobody() -> UserAnswer {
     UserAnswer {
         groups: BTreeSet::new(),
+        paths: BTreeMap::new(),
         coverage: Coverage::Everything,
         stated: Stated::All { entitlements: BTreeMap::new(), unsaid: BTreeSet::new() },
         present: false,

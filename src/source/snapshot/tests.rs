@@ -1,6 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use entitled_model::observation::Coverage;
+use entitled_model::path::Through;
 use entitled_model::{EmailAddress, ErrorClass, Facet, GroupName, MapRule};
 use serde_json::json;
 
@@ -37,7 +38,13 @@ fn a_census_is_read_as_it_was_written() {
         guest,
     ];
     let name = GroupName::parse("grp@example.org").expect("valid");
-    let group = |group, members, incomplete| CensusGroup { group, members, incomplete, went_away: false };
+    let group = |group, members, incomplete| CensusGroup {
+        group,
+        members,
+        through: Through::default(),
+        incomplete,
+        went_away: false,
+    };
     let groups = vec![
         group(ObservedGroup::Directory { name, external_id: Some("03x".into()) }, vec![0, 2], None),
         group(

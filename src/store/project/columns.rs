@@ -91,3 +91,14 @@ pub(super) const TOKEN: [(&str, Field); 6] = [
     ("created_at", Field::Time),
     ("expires_at", Field::Time),
 ];
+
+pub(super) const ROLE: [(&str, Field); 5] = [
+    ("subject_kind", Field::Text),
+    ("subject_id", Field::Uuid),
+    ("level", Field::Int),
+    ("since_position", Field::Int),
+    ("since_at", Field::Time),
+];
+
+pub(super) const REPLACE_ROLE: &str = "ON CONFLICT (subject_id, subject_kind) DO UPDATE SET level = excluded.level,
+    since_position = excluded.since_position, since_at = excluded.since_at";

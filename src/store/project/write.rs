@@ -2,17 +2,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use entitled_model::event::{Granted, PlanApproved};
+use entitled_model::event::{Granted, PlanApproved, RoleSubject};
 use entitled_model::projection::Since;
+use entitled_model::role::Role;
 use entitled_model::{GroupId, SourceName, UserId};
 use sea_orm::{ConnectionTrait, Value};
 use serde::Serialize;
 use serde_json::Value as Json;
 use serde_json::json;
 
-use super::columns::{APPROVAL, REPLACE_APPROVAL, REPLACE_SUSPENSION, SUSPENSION};
+use super::columns::{APPROVAL, REPLACE_APPROVAL, REPLACE_ROLE, REPLACE_SUSPENSION, ROLE, SUSPENSION};
 use super::{Projector, Row};
 use crate::store::error::{Doing, StoreError};
+use crate::store::roles::columns;
 use crate::store::sql::{STATEMENT_ROWS_MAX, rows, time};
 
 impl Projector {
@@ -66,6 +68,29 @@ impl Projector {
         let after: Vec<Json> = renamed.iter().map(|(group, name)| json!([group, name])).collect();
         self.write_all(conn, &sql, &between, "renaming groups").await?;
         self.write_all(conn, &sql, &after, "renaming groups").await
+    }
+
+    pub(super) async fn put_role(
+        &self,
+        conn: &impl ConnectionTrait,
+        since: Since,
+        subject: RoleSubject,
+        role: Role,
+    ) -> Result<(), StoreError> {
+        let (kind, id) = columns(subject);
+        let row = json!([kind, id, role.level(), since.position, time(since.at)]);
+        self.insert(conn, "role_assignment", &ROLE, REPLACE_ROLE, &[row]).await
+    }
+
+    pub(super) async fn delete_role(
+        &self,
+        conn: &impl ConnectionTrait,
+        subject: RoleSubject,
+    ) -> Result<(), StoreError> {
+        let (kind, id) = columns(subject);
+        let table = self.tables.name("role_assignment");
+        let sql = format!("DELETE FROM {table} WHERE subject_kind = $1 AND subject_id = $2");
+        self.one(conn, sql, [kind.into(), id.into()], "taking a role away").await
     }
 
     pub(super) async fn put_approval(

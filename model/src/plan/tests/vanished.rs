@@ -3,7 +3,13 @@
 use super::*;
 
 fn whole(groups: &[&str]) -> Census {
-    let listed = |name: &&str| CensusGroup { group: group(name), members: vec![], incomplete: None, went_away: false };
+    let listed = |name: &&str| CensusGroup {
+        group: group(name),
+        members: vec![],
+        through: Through::default(),
+        incomplete: None,
+        went_away: false,
+    };
     Census { people: vec![], groups: groups.iter().map(listed).collect(), accounts_unread: None }
 }
 

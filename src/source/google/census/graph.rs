@@ -3,8 +3,10 @@
 //! Invariant: every walk ends, cycles or not, and a doubt about a group reaches every group around it.
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
 
 use entitled_model::observation::ObservedGroup;
+use entitled_model::path::{Inwards, Through};
 use entitled_model::{ErrorClass, Failure};
 
 use super::members::{Inner, Members};
@@ -23,7 +25,7 @@ pub struct NodeId(u32);
 pub struct Graph {
     nodes: Vec<Node>,
     by_id: HashMap<String, NodeId>,
-    by_address: HashMap<String, NodeId>,
+    by_address: HashMap<Arc<str>, NodeId>,
     to_read: VecDeque<NodeId>,
     queued: u64,
 }
@@ -31,6 +33,8 @@ pub struct Graph {
 struct Node {
     /// What the list of members is asked by: the immutable id where it is known.
     key: String,
+    /// Its folded address, where that is known.
+    name: Arc<str>,
     counts_as: Option<ObservedGroup>,
     members_stated: Option<u64>,
     queued: bool,
@@ -53,6 +57,7 @@ pub struct ToRead {
 pub struct Reached {
     /// Ascending, each once.
     pub members: Vec<u32>,
+    pub through: Through,
     pub incomplete: Option<Failure>,
 }
 
@@ -67,8 +72,10 @@ impl Graph {
             return Ok(());
         }
         let counts = counts_as.is_some();
+        let name: Arc<str> = scope::fold(&email).into();
         let node = self.add(Node {
             key: id.clone(),
+            name: Arc::clone(&name),
             counts_as,
             members_stated: direct_members_count,
             queued: false,
@@ -78,7 +85,7 @@ impl Graph {
             went_away: false,
         })?;
         self.by_id.insert(id, node);
-        if self.by_address.insert(scope::fold(&email), node).is_some() {
+        if self.by_address.insert(name, node).is_some() {
             return Err(Failure::new(ErrorClass::Malformed, "two groups have one address"));
         }
         if counts {
@@ -117,7 +124,14 @@ impl Graph {
         known.incomplete = doubt;
         known.went_away = went_away;
         match inner {
-            Ok(inner) => known.inner = inner,
+            Ok(mut inner) => {
+                // A walk inwards takes them in this order.
+                inner.sort_by_key(|inner| {
+                    let Node { name, key, .. } = self.node(*inner);
+                    (name, key)
+                });
+                self.node_mut(node).inner = inner;
+            }
             Err(failure) => known.incomplete = Some(failure),
         }
     }
@@ -136,7 +150,7 @@ impl Graph {
     /// The direct members of a group.
     pub fn direct(&self, node: NodeId) -> Reached {
         let Node { people, incomplete, .. } = self.node(node);
-        Reached { members: people.clone(), incomplete: incomplete.clone() }
+        Reached { members: people.clone(), through: Through::default(), incomplete: incomplete.clone() }
     }
 
     /// For walks inwards from one group after the other.
@@ -153,9 +167,9 @@ impl Graph {
     /// The node of an inner group, which need not be in the directory's list.
     fn inner(&mut self, inner: Inner) -> Result<NodeId, Failure> {
         let Inner { id, email } = inner;
-        let address = email.as_deref().map(scope::fold);
+        let address: Option<Arc<str>> = email.as_deref().map(|email| scope::fold(email).into());
         let by_id = id.as_ref().and_then(|id| self.by_id.get(id));
-        let by_address = || address.as_ref().and_then(|address| self.by_address.get(address));
+        let by_address = || address.as_ref().and_then(|address| self.by_address.get(address.as_ref()));
         let node = match by_id.or_else(by_address) {
             Some(node) => *node,
             None => self.add_unlisted(id, address)?,
@@ -164,10 +178,12 @@ impl Graph {
         Ok(node)
     }
 
-    fn add_unlisted(&mut self, id: Option<String>, address: Option<String>) -> Result<NodeId, Failure> {
-        let key = id.clone().or_else(|| address.clone()).unwrap_or_default();
+    fn add_unlisted(&mut self, id: Option<String>, address: Option<Arc<str>>) -> Result<NodeId, Failure> {
+        let key = id.clone().or_else(|| address.as_deref().map(str::to_owned)).unwrap_or_default();
+        let name = address.clone().unwrap_or_else(|| key.as_str().into());
         let node = self.add(Node {
             key,
+            name,
             counts_as: None,
             members_stated: None,
             queued: false,
@@ -223,25 +239,28 @@ impl Walk<'_> {
     /// `incomplete` when the directory is beyond all measure.
     pub fn from(&mut self, start: NodeId) -> Result<Reached, Failure> {
         self.turn += 1;
-        let mut reached = Reached { members: Vec::new(), incomplete: None };
-        let mut next = vec![start];
-        while let Some(id) = next.pop() {
-            if std::mem::replace(&mut self.nodes_seen[id.0 as usize], self.turn) == self.turn {
-                continue;
-            }
+        let (mut members, mut doubt, mut walk) = (Vec::new(), None, Inwards::default());
+        let mut next = VecDeque::from([(start, Inwards::START)]);
+        self.nodes_seen[start.0 as usize] = self.turn;
+        while let Some((id, step)) = next.pop_front() {
             let node = self.graph.node(id);
-            reached.incomplete = reached.incomplete.or_else(|| node.incomplete.clone());
-            next.extend(&node.inner);
+            doubt = doubt.or_else(|| node.incomplete.clone());
             for person in &node.people {
                 if std::mem::replace(&mut self.people_seen[*person as usize], self.turn) != self.turn {
-                    reached.members.push(*person);
+                    members.push(*person);
+                    walk.meet(*person, step);
+                }
+            }
+            for inner in &node.inner {
+                if std::mem::replace(&mut self.nodes_seen[inner.0 as usize], self.turn) != self.turn {
+                    next.push_back((*inner, walk.step(step, &self.graph.node(*inner).name)));
                 }
             }
         }
-        let left = self.memberships_left.checked_sub(reached.members.len());
+        let left = self.memberships_left.checked_sub(members.len());
         self.memberships_left = left.ok_or_else(|| incomplete("the directory has too many memberships"))?;
-        reached.members.sort_unstable();
-        reached.members.shrink_to_fit();
-        Ok(reached)
+        members.sort_unstable();
+        members.shrink_to_fit();
+        Ok(Reached { members, through: walk.end(), incomplete: doubt })
     }
 }

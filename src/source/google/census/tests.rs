@@ -8,7 +8,7 @@ use entitled_model::ErrorClass::{self, Forbidden, Http5xx, Incomplete, Malformed
 use entitled_model::observation::Census;
 use entitled_simulator::{Fault, Handle, System, Target};
 
-use crate::source::testing::{Bench, groups, person};
+use crate::source::testing::{Bench, groups, paths_in, person};
 use crate::source::{Asks, Progress};
 
 const PREFIX: &str =
@@ -218,7 +218,7 @@ async fn only_groups_that_matter_are_read() {
 
 #[tokio::test]
 async fn a_login_and_a_full_read_agree() {
-    // G4
+    // G4, E5
     for nested in ["expand", "direct"] {
         for scope in ["", "prefix = \"grp_\"", "admin_group = \"top@example.org\"\ndomain = \"example.org\""] {
             let bench = bench(&format!("nested = \"{nested}\"\n{scope}")).await;
@@ -231,12 +231,25 @@ async fn a_login_and_a_full_read_agree() {
             organisation.add_member("grp_a@example.org", "top@example.org");
             organisation.add_member("grp_b@example.org", "Ben@Example.org");
             organisation.add_member("mid@other.example", "cleo@example.org");
-            let census = memberships(&bench.census().await.expect("read"));
+            // Another way that is as short, and a longer one.
+            for group in ["also@example.org", "grp_c@example.org", "grp_d@example.org"] {
+                organisation.add_group(group);
+            }
+            organisation.add_member("top@example.org", "also@example.org");
+            organisation.add_member("also@example.org", "grp_b@example.org");
+            organisation.add_member("top@example.org", "grp_c@example.org");
+            organisation.add_member("grp_c@example.org", "grp_d@example.org");
+            organisation.add_member("grp_d@example.org", "grp_a@example.org");
+            let whole = bench.census().await.expect("read");
+            let census = memberships(&whole);
             for email in ["ann@example.org", "ben@example.org", "cleo@example.org"] {
                 let answer = bench.ask(&person(email)).await.expect("answered");
                 let read = census.iter().filter(|(_, members)| members.iter().any(|member| member == email));
                 let read: Vec<_> = read.map(|(group, _)| group.as_str()).collect();
                 assert_eq!(groups(&answer), read, "{email} {nested} {scope}");
+                assert_eq!(answer.paths, paths_in(&whole, email), "{email} {nested} {scope}");
+                let ways: usize = answer.paths.values().map(|chain| chain.len()).sum();
+                assert_eq!(ways > 0, nested == "expand", "{email} {scope}");
             }
         }
     }

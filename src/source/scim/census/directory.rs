@@ -3,6 +3,7 @@
 //! Invariant: a group is complete only when each of its members is known to be a person, a group, or neither.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::sync::Arc;
 
 use entitled_model::Failure;
 use entitled_model::observation::ObservedGroup;
@@ -10,7 +11,7 @@ use entitled_model::observation::ObservedGroup;
 use crate::config::Nested;
 use crate::source::scim::accounts::Holder;
 use crate::source::scim::wire::{Group, Id, Member, MemberKind, User};
-use crate::source::scim::{incomplete, malformed};
+use crate::source::scim::{incomplete, malformed, scope};
 
 /// Users, groups and members of one directory.
 const IDS_MAX: usize = 5_000_000;
@@ -39,7 +40,9 @@ pub struct Known {
 }
 
 pub struct Node {
-    id: Id,
+    pub(super) id: Id,
+    /// Its folded `displayName`.
+    pub(super) name: Arc<str>,
     pub counts_as: Option<ObservedGroup>,
     /// Indices of ids; `None` while nothing was said.
     members: Option<Vec<(u32, MemberKind)>>,
@@ -71,12 +74,13 @@ impl Directory {
     /// # Errors
     /// See [`Directory::add_user`].
     pub fn add_group(&mut self, group: Group, counts_as: Option<ObservedGroup>) -> Result<(), Failure> {
-        let Group { id, display_name: _, members } = group;
+        let Group { id, display_name, members } = group;
+        let name = scope::fold(&display_name).into();
         let index = self.index(id.clone())?;
         let node = NodeId(u32::try_from(self.groups.len()).expect("invariant: IDS_MAX fits"));
         self.known[index as usize].group = Some(node);
         let counts = counts_as.is_some();
-        self.groups.push(Node { id, counts_as, members: None, reached: false, incomplete: None });
+        self.groups.push(Node { id, name, counts_as, members: None, reached: false, incomplete: None });
         if let Some(members) = members {
             self.set_members(node, &members)?;
         }

@@ -2,10 +2,12 @@
 //!
 //! Invariant: every walk ends, cycles or not, and a doubt about a group reaches every group around it.
 
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
 use entitled_model::observation::{Census, CensusGroup, CensusPerson, ObservedGroup};
+use entitled_model::path::{Inwards, Through};
 use entitled_model::{EmailKey, Failure};
 
 use super::directory::{Directory, NodeId, Part};
@@ -24,18 +26,19 @@ impl Directory {
         let mut walk = Walk::new(self, &places, list.len(), nested);
         let mut groups: BTreeMap<String, CensusGroup> = BTreeMap::new();
         for (node, group) in self.counting() {
-            let Reached { members, incomplete } = walk.from(node)?;
+            let Reached { members, through, incomplete } = walk.from(node)?;
             match groups.entry(group.name().to_owned()) {
                 Entry::Vacant(free) => {
                     // One that went away while it was read is unlisted from the next list on.
                     let group = group.clone();
-                    free.insert(CensusGroup { group, members, incomplete, went_away: false });
+                    free.insert(CensusGroup { group, members, through, incomplete, went_away: false });
                 }
                 // Two groups of one name would be one group here. Neither is taken, and what is stored of it stays: a
                 // second group must not let people into the first.
                 Entry::Occupied(mut taken) => {
                     let other = taken.get_mut();
                     other.members.clear();
+                    other.through = Through::default();
                     other.incomplete = Some(namesakes());
                     other.group = std::cmp::min(&other.group, group).clone();
                 }
@@ -107,6 +110,7 @@ enum Place {
 struct Reached {
     /// Ascending, each once.
     members: Vec<u32>,
+    through: Through,
     incomplete: Option<Failure>,
 }
 
@@ -136,34 +140,44 @@ impl<'d> Walk<'d> {
 
     fn from(&mut self, start: NodeId) -> Result<Reached, Failure> {
         self.turn += 1;
-        let mut reached = Reached { members: Vec::new(), incomplete: None };
-        let mut next = vec![start];
-        while let Some(node) = next.pop() {
-            if std::mem::replace(&mut self.nodes_seen[node.0 as usize], self.turn) == self.turn {
-                continue;
-            }
+        let (mut members, mut unsure, mut walk) = (Vec::new(), None, Inwards::default());
+        let mut next = VecDeque::from([(start, Inwards::START)]);
+        self.nodes_seen[start.0 as usize] = self.turn;
+        while let Some((node, step)) = next.pop_front() {
             let mut doubt = self.directory.groups[node.0 as usize].incomplete.clone();
+            let mut inner = Vec::new();
             for part in self.directory.parts(node, self.nested) {
                 match part {
                     Part::Person(index) => match &self.places[index as usize] {
                         Place::At(person) if self.people_seen[*person as usize] != self.turn => {
                             self.people_seen[*person as usize] = self.turn;
-                            reached.members.push(*person);
+                            members.push(*person);
+                            walk.meet(*person, step);
                         }
                         Place::At(_) | Place::Nowhere => (),
                         Place::Unclear(why) => doubt = doubt.or_else(|| Some(why.clone())),
                     },
-                    Part::Group(inner) => next.push(inner),
+                    Part::Group(group) => inner.push(group),
                     Part::Neither => (),
                     Part::Unknown(why) => doubt = doubt.or(Some(why)),
                 }
             }
-            reached.incomplete = reached.incomplete.or(doubt);
+            unsure = unsure.or(doubt);
+            next.extend(self.fresh(inner).into_iter().map(|(name, inner)| (inner, walk.step(step, name))));
         }
-        let left = self.memberships_left.checked_sub(reached.members.len());
+        let left = self.memberships_left.checked_sub(members.len());
         self.memberships_left = left.ok_or_else(|| incomplete("the directory has too many memberships"))?;
-        reached.members.sort_unstable();
-        reached.members.shrink_to_fit();
-        Ok(reached)
+        members.sort_unstable();
+        members.shrink_to_fit();
+        Ok(Reached { members, through: walk.end(), incomplete: unsure })
+    }
+
+    /// Those of a group's inner groups that this walk has not seen, in the order in which it takes them.
+    fn fresh(&mut self, mut inner: Vec<NodeId>) -> Vec<(&'d Arc<str>, NodeId)> {
+        let directory = self.directory;
+        let group = |node: NodeId| &directory.groups[node.0 as usize];
+        inner.retain(|node| std::mem::replace(&mut self.nodes_seen[node.0 as usize], self.turn) != self.turn);
+        inner.sort_by_key(|node| (&group(*node).name, &group(*node).id));
+        inner.into_iter().map(|node| (&group(node).name, node)).collect()
     }
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use entitled_model::Failure;
 use entitled_model::observation::ObservedGroup;
+use entitled_model::path::{Chain, Outwards};
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 
 use super::Filtered;
@@ -22,11 +23,19 @@ use crate::source::scim::{Scim, incomplete, scope};
 /// Groups of one user, inner and outer together.
 const GROUPS_OF_ONE_MAX: usize = 10_000;
 
-/// How many groups hold the account, and those of them that count.
-pub type Groups = (usize, BTreeSet<ObservedGroup>);
+/// The groups that hold an account.
+pub struct Groups {
+    /// How many there are.
+    pub found: usize,
+    /// Those of them that count.
+    pub groups: BTreeSet<ObservedGroup>,
+    /// Through which inner groups, where there are any.
+    pub paths: BTreeMap<ObservedGroup, Chain>,
+}
 
 pub async fn of(source: &Scim, account: &Id, urgency: Urgency) -> Result<Filtered<Groups>, Failure> {
     let Filtered::Is(found) = around(source, account, urgency).await? else { return Ok(Filtered::Unusable) };
+    let Found { groups: found, ways } = found;
     let mut counting = Vec::new();
     for group in found.values() {
         if let Some(observed) = source.scope.observed(group)? {
@@ -45,30 +54,38 @@ pub async fn of(source: &Scim, account: &Id, urgency: Urgency) -> Result<Filtere
         }
     }
     drop(names);
-    Ok(Filtered::Is((found.len(), counting.into_iter().map(|(_, observed)| observed).collect())))
+    let path = |(group, observed): &(&Arc<Group>, ObservedGroup)| Some((observed.clone(), ways.chain(&group.id)?));
+    let paths = counting.iter().filter_map(path).collect();
+    let groups = counting.into_iter().map(|(_, observed)| observed).collect();
+    Ok(Filtered::Is(Groups { found: found.len(), groups, paths }))
 }
 
-/// Groups by their id.
-type Found = BTreeMap<Id, Arc<Group>>;
+/// Groups by their id, and how the account is in them.
+#[derive(Default)]
+struct Found {
+    groups: BTreeMap<Id, Arc<Group>>,
+    ways: Outwards<Id>,
+}
 
 /// Walks outwards, level by level; each group is asked about once, so that a cycle ends.
 async fn around(source: &Scim, account: &Id, urgency: Urgency) -> Result<Filtered<Found>, Failure> {
-    let mut found = Found::new();
+    let mut found = Found::default();
     let mut level = vec![(account.clone(), MemberKind::User)];
     while !level.is_empty() {
         let asked = stream::iter(level.into_iter().map(|(id, kind)| holding(source, id, kind, urgency)));
         let mut asked = asked.buffer_unordered(source.concurrency);
         let mut next = Vec::new();
         while let Some(holding) = asked.try_next().await? {
-            let Filtered::Is(groups) = holding else { return Ok(Filtered::Unusable) };
+            let Filtered::Is((held, groups)) = holding else { return Ok(Filtered::Unusable) };
             for group in groups {
-                if found.insert(group.id.clone(), Arc::clone(&group)).is_none() {
+                if found.ways.meet(group.id.clone(), &scope::fold(&group.display_name), held.as_ref()) {
                     next.push((group.id.clone(), MemberKind::Group));
+                    found.groups.insert(group.id.clone(), group);
                 }
             }
         }
         drop(asked);
-        if found.len() > GROUPS_OF_ONE_MAX {
+        if found.groups.len() > GROUPS_OF_ONE_MAX {
             return Err(incomplete(format!("the user is in more than {GROUPS_OF_ONE_MAX} groups")));
         }
         level = match source.nested {
@@ -79,13 +96,13 @@ async fn around(source: &Scim, account: &Id, urgency: Urgency) -> Result<Filtere
     Ok(Filtered::Is(found))
 }
 
-/// The groups of which `id` is a direct member.
+/// The groups of which `id` is a direct member, after the id of the group that it is, if it is one.
 async fn holding(
     source: &Scim,
     id: Id,
     kind: MemberKind,
     urgency: Urgency,
-) -> Result<Filtered<Vec<Arc<Group>>>, Failure> {
+) -> Result<Filtered<(Option<Id>, Vec<Arc<Group>>)>, Failure> {
     let filter = Filter::equals(Attribute::MembersValue, id.as_str());
     let mut listed = Vec::new();
     let end = source.service.list(Some(&filter), urgency, |page: Vec<Group>, _| listed.extend(page)).await?;
@@ -105,7 +122,7 @@ async fn holding(
             groups.push(group);
         }
     }
-    Ok(Filtered::Is(groups))
+    Ok(Filtered::Is(((kind == MemberKind::Group).then_some(id), groups)))
 }
 
 /// Ids are unique across all resources (RFC 7643, 3.1), so that a member that doesn't say what it is is told by its id.

@@ -5,6 +5,7 @@ use proptest::test_runner::Config;
 use serde_json::json;
 
 use super::*;
+use crate::source::testing::paths_in;
 use fake::Filters;
 
 const PEOPLE: usize = 4;
@@ -93,6 +94,7 @@ async fn agree(directory: &Directory) -> Result<(), TestCaseError> {
             Ok(answer) => {
                 let alone: Vec<&str> = answer.groups.iter().map(|group| group.name()).collect();
                 prop_assert_eq!(alone, whole.collect::<Vec<_>>());
+                prop_assert_eq!(&answer.paths, &paths_in(&census, &address));
                 prop_assert_eq!(answer.present, directory.addresses.contains(&number));
             }
             Err(failure) => prop_assert!(!one_each || !marked(&census).is_empty(), "{}", failure),
@@ -106,8 +108,28 @@ proptest! {
 
     #[test]
     fn a_login_and_a_full_read_say_the_same_or_the_login_fails(directory in directory()) {
-        // G4
+        // G4, E5
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         runtime.block_on(agree(&directory))?;
+    }
+}
+
+#[tokio::test]
+async fn of_two_ways_as_short_a_login_and_a_full_read_name_the_same() {
+    // E5
+    for filters in [Filters::Work, Filters::Ignored] {
+        let directory = Directory {
+            addresses: (0..PEOPLE).collect(),
+            // The first holds both of the others, the later name first.
+            groups: vec![(0, vec![(PEOPLE + 1, 1), (PEOPLE + 2, 1)]), (3, vec![(0, 1)]), (1, vec![(0, 1)])],
+            filters,
+            members_told: true,
+            nested: "expand",
+            prefix: "",
+        };
+        agree(&directory).await.expect("they agree");
+        let answer = filled(&directory).await.ask(&address(0)).await.expect("answered");
+        let paths: Vec<_> = answer.paths.iter().map(|(group, chain)| (group.name(), chain.join(" > "))).collect();
+        assert_eq!(paths, [("team-0", "other-1".to_owned())]);
     }
 }

@@ -1,0 +1,119 @@
+//! Roles in entitled's own API: what is assigned, and who is an owner.
+
+use entitled_model::desired::Pair;
+use entitled_model::event::RoleSubject;
+use entitled_model::role::Role;
+use entitled_model::{GroupId, Instant, SourceName, UserId};
+use sea_orm::{ConnectionTrait, QueryResult};
+
+use super::error::{Doing, StoreError};
+use super::{Reader, Store};
+
+const DOING: &str = "reading roles";
+
+/// The highest level that is assigned to the user `u` or to a group of theirs.
+pub(super) const ASSIGNED_LEVEL: &str = "(SELECT max(r.level) FROM role_assignment r
+    WHERE (r.subject_kind = 'user' AND r.subject_id = u.id)
+       OR (r.subject_kind = 'group' AND r.subject_id IN (
+           SELECT rm.group_id FROM membership rm JOIN user_group rg ON rg.id = rm.group_id
+           WHERE rm.user_id = u.id AND rm.to_position IS NULL AND rg.ended_position IS NULL)))";
+
+/// A role that was assigned.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RoleAssignment {
+    pub subject: RoleSubject,
+    pub role: Role,
+    pub since: Instant,
+}
+
+/// How a subject stands in its two columns.
+pub(super) fn columns(subject: RoleSubject) -> (&'static str, uuid::Uuid) {
+    match subject {
+        RoleSubject::User(user) => ("user", user.0),
+        RoleSubject::Group(group) => ("group", group.0),
+    }
+}
+
+fn assignment(row: &QueryResult) -> Result<RoleAssignment, StoreError> {
+    let (kind, id): (String, uuid::Uuid) =
+        (row.try_get_by_index(0).doing(DOING)?, row.try_get_by_index(1).doing(DOING)?);
+    let level: i64 = row.try_get_by_index(2).doing(DOING)?;
+    let role = Role::of_level(level).ok_or_else(|| StoreError::damaged("a role has an unknown level"))?;
+    let subject = if kind == "user" { RoleSubject::User(UserId(id)) } else { RoleSubject::Group(GroupId(id)) };
+    Ok(RoleAssignment { subject, role, since: row.try_get_by_index(3).doing(DOING)? })
+}
+
+impl Store {
+    /// The role that is assigned to a subject itself.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn role_of(&self, conn: &impl Reader, subject: RoleSubject) -> Result<Option<Role>, StoreError> {
+        let sql = "SELECT subject_kind, subject_id, level, since_at FROM role_assignment
+            WHERE subject_kind = $1 AND subject_id = $2";
+        let (kind, id) = columns(subject);
+        let row = conn.query_one_raw(conn.dialect().statement(sql, [kind.into(), id.into()])).await.doing(DOING)?;
+        row.map(|row| assignment(&row).map(|assignment| assignment.role)).transpose()
+    }
+
+    /// Up to `rows_max` assignments whose subjects' ids follow `after`, by id.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn roles_after(
+        &self,
+        after: Option<uuid::Uuid>,
+        rows_max: u64,
+    ) -> Result<Vec<RoleAssignment>, StoreError> {
+        let sql = "SELECT subject_kind, subject_id, level, since_at FROM role_assignment
+            WHERE subject_id > $1 ORDER BY subject_id, subject_kind LIMIT $2";
+        let limit = i64::try_from(rows_max).unwrap_or(i64::MAX);
+        let values = [after.unwrap_or_else(uuid::Uuid::nil).into(), limit.into()];
+        let found = self.db.query_all_raw(self.db.dialect().statement(sql, values)).await.doing(DOING)?;
+        found.iter().map(assignment).collect()
+    }
+
+    /// Where nobody is an owner by a role of their own or in `Admin`: the active people who are one by a group's role, with each
+    /// support, oldest first.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub(super) async fn owners_by_group(&self, conn: &impl Reader) -> Result<Vec<(Pair, SourceName)>, StoreError> {
+        let sql = "SELECT m.group_id, m.user_id, m.source FROM role_assignment r
+             JOIN user_group g ON g.id = r.subject_id AND g.ended_position IS NULL
+             JOIN membership m ON m.group_id = g.id AND m.to_position IS NULL
+             JOIN user_account u ON u.id = m.user_id AND u.status = 'active' AND u.kind = 'person'
+             JOIN user_profile p ON p.user_id = u.id AND (p.email IS NOT NULL OR p.sub IS NOT NULL)
+             WHERE r.subject_kind = 'group' AND r.level >= $1
+               AND NOT EXISTS (SELECT 1 FROM role_assignment o JOIN user_account a ON a.id = o.subject_id
+                   WHERE o.subject_kind = 'user' AND o.level >= $1 AND a.status = 'active' AND a.kind = 'person')
+               AND NOT EXISTS (SELECT 1 FROM membership d JOIN user_account a ON a.id = d.user_id
+                   WHERE d.group_id = $2 AND d.to_position IS NULL AND a.status = 'active' AND a.kind = 'person')
+             ORDER BY m.from_position, m.user_id";
+        let values = [Role::Owner.level().into(), GroupId::ADMIN.0.into()];
+        let found = conn.query_all_raw(conn.dialect().statement(sql, values)).await.doing(DOING)?;
+        let read = |row: &QueryResult| {
+            let pair = (GroupId(row.try_get_by_index(0).doing(DOING)?), UserId(row.try_get_by_index(1).doing(DOING)?));
+            Ok((pair, SourceName::stored(row.try_get_by_index(2).doing(DOING)?)))
+        };
+        found.iter().map(read).collect()
+    }
+
+    /// How many active people are owners: by a role of their own, by a group's, or in `Admin`.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn owners(&self, conn: &impl Reader) -> Result<u64, StoreError> {
+        let sql = "SELECT count(*) FROM user_account u
+             JOIN user_profile p ON p.user_id = u.id AND (p.email IS NOT NULL OR p.sub IS NOT NULL)
+             WHERE u.status = 'active' AND u.kind = 'person' AND u.id IN (
+                 SELECT m.user_id FROM membership m JOIN user_group g ON g.id = m.group_id
+                 WHERE m.to_position IS NULL AND g.ended_position IS NULL AND (m.group_id = $2 OR m.group_id IN (
+                     SELECT r.subject_id FROM role_assignment r WHERE r.subject_kind = 'group' AND r.level >= $1))
+                 UNION SELECT r.subject_id FROM role_assignment r WHERE r.subject_kind = 'user' AND r.level >= $1)";
+        let values = [Role::Owner.level().into(), GroupId::ADMIN.0.into()];
+        let row = conn.query_one_raw(conn.dialect().statement(sql, values)).await.doing(DOING)?;
+        let count: i64 = row.map(|row| row.try_get_by_index(0).doing(DOING)).transpose()?.unwrap_or_default();
+        Ok(count.unsigned_abs())
+    }
+}
