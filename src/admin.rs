@@ -12,6 +12,7 @@ mod grants;
 mod plans;
 mod roles;
 mod sources;
+mod texts;
 mod tokens;
 mod users;
 
@@ -30,9 +31,11 @@ use entitled_model::{GroupId, GroupName, Instant, SourceName, UserId};
 
 use crate::config::FeaturesConfig;
 use crate::store::{GroupRecord, Store, StoreError, Unit};
+use texts::{described, free_of_resources};
 
 pub use first::Granted;
 pub use plans::REASON_BYTES_MAX;
+pub use texts::reason;
 pub use tokens::{NAME_BYTES_MAX, NewToken};
 
 /// The longest description of a group, in bytes.
@@ -57,6 +60,8 @@ pub enum AdminError {
     AlreadyGranted,
     #[error("the description is longer than {DESCRIPTION_BYTES_MAX} bytes, or holds control characters")]
     Description,
+    #[error("it has changed since it was read: read it again")]
+    Changed,
     #[error("there is no such group")]
     NoGroup,
     #[error("there is no such user")]
@@ -131,6 +136,9 @@ pub struct GroupChange {
     pub description: Option<String>,
 }
 
+/// Whether something still is what the caller has read; asked under the lock of the log's head.
+pub type Still<'a, T> = &'a (dyn Fn(&T) -> bool + Sync);
+
 /// Carries out an administrator's decisions.
 #[derive(Clone)]
 pub struct Admin {
@@ -173,12 +181,20 @@ impl Admin {
     /// Renames a group or describes it; what is the same already is no change.
     ///
     /// # Errors
-    /// When there is no such group, or it is not the administrators' to rename.
-    pub async fn change_group(&self, group: GroupId, change: &GroupChange) -> Result<GroupRecord, AdminError> {
+    /// When there is no such group, it is not what was read any more, or not the administrators' to rename.
+    pub async fn change_group(
+        &self,
+        group: GroupId,
+        change: &GroupChange,
+        still: Still<'_, GroupRecord>,
+    ) -> Result<GroupRecord, AdminError> {
         let GroupChange { name, description } = change;
         let description = description.as_deref().map(described).transpose()?;
         let mut unit = self.store.begin().await?;
         let before = self.group(&unit, group).await?;
+        if !still(&before) {
+            return Err(AdminError::Changed);
+        }
         let mut after = before.clone();
         let mut events = Vec::new();
         if let Some(name) = name.as_ref().filter(|name| name.as_str() != before.name) {
@@ -366,34 +382,4 @@ fn own(group: &GroupRecord) -> Result<(), AdminError> {
 
 fn managed(group: &GroupRecord) -> Result<(), AdminError> {
     group.managed_by.clone().map_or(Ok(()), |source| Err(AdminError::SourceManaged(source)))
-}
-
-/// Refuses the names under which applications look for access to resources.
-fn free_of_resources(name: &GroupName) -> Result<(), AdminError> {
-    let mut parts = name.as_str().splitn(3, ':');
-    let (kind, _, permission) = (parts.next().unwrap_or_default(), parts.next(), parts.next());
-    let word = |text: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-    if word(kind) && permission.is_some() { Err(AdminError::ReservedName) } else { Ok(()) }
-}
-
-/// A description as it is kept: none instead of a blank one.
-fn described(given: &str) -> Result<Option<String>, AdminError> {
-    let text = given.trim();
-    let odd = text.chars().any(|c| c.is_control() && c != '\n');
-    if text.len() > DESCRIPTION_BYTES_MAX || odd {
-        return Err(AdminError::Description);
-    }
-    Ok((!text.is_empty()).then(|| text.to_owned()))
-}
-
-/// Reads the reason that somebody gives for a decision.
-///
-/// # Errors
-/// When it is blank, too long or holds control characters.
-pub fn reason(given: &str) -> Result<String, AdminError> {
-    let text = given.trim();
-    if text.is_empty() || text.len() > REASON_BYTES_MAX || text.chars().any(char::is_control) {
-        return Err(AdminError::Reason);
-    }
-    Ok(text.to_owned())
 }

@@ -10,6 +10,7 @@ mod authzen;
 mod check;
 #[cfg(any(test, feature = "fuzzing"))]
 mod decoders;
+mod document;
 mod health;
 mod hint;
 mod history;
@@ -109,7 +110,7 @@ impl Modify for Bearer {
 }
 
 fn documented() -> OpenApiRouter<Service> {
-    OpenApiRouter::with_openapi(Document::openapi())
+    let mut routes = OpenApiRouter::with_openapi(Document::openapi())
         .routes(routes!(login::login))
         .routes(routes!(hint::hint))
         .routes(routes!(provisioning::provision))
@@ -121,7 +122,7 @@ fn documented() -> OpenApiRouter<Service> {
         .routes(routes!(admin::members::list, admin::members::add))
         .routes(routes!(admin::members::remove))
         .routes(routes!(admin::users::list, admin::users::create))
-        .routes(routes!(admin::users::change))
+        .routes(routes!(admin::users::show, admin::users::change))
         .routes(routes!(admin::roles::me))
         .routes(routes!(admin::roles::list, admin::roles::set))
         .routes(routes!(admin::roles::remove_of_user))
@@ -159,7 +160,9 @@ fn documented() -> OpenApiRouter<Service> {
         .routes(routes!(health::alive))
         .routes(routes!(health::ready))
         .routes(routes!(health::health))
-        .routes(routes!(health::metrics))
+        .routes(routes!(health::metrics));
+    document::complete(routes.get_openapi_mut());
+    routes
 }
 
 /// The OpenAPI document of this interface.

@@ -40,6 +40,10 @@ mod paths;
 mod plans;
 #[path = "admin/roles.rs"]
 mod roles;
+#[path = "admin/schemathesis.rs"]
+mod schemathesis;
+#[path = "admin/tag.rs"]
+mod tag;
 #[path = "admin/tokens.rs"]
 mod tokens;
 #[path = "admin/users.rs"]

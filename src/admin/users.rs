@@ -3,7 +3,7 @@
 use entitled_model::event::{Event, UserDeactivated, UserErased, UserRestored};
 use entitled_model::{EmailAddress, GroupId, SourceName, UserId};
 
-use super::{Admin, AdminError, admin, reason};
+use super::{Admin, AdminError, Still, admin, reason};
 use crate::store::{Unit, UserRecord};
 
 impl Admin {
@@ -26,10 +26,13 @@ impl Admin {
     /// Shuts a user out, whatever sources say; one who is out already stays so.
     ///
     /// # Errors
-    /// When there is no such user, or it is the last active person in `Admin`.
-    pub async fn deactivate_user(&self, user: UserId) -> Result<UserRecord, AdminError> {
+    /// When there is no such user, they are not what was read any more, or it is the last active person in `Admin`.
+    pub async fn deactivate_user(&self, user: UserId, still: Still<'_, UserRecord>) -> Result<UserRecord, AdminError> {
         let mut unit = self.store.begin().await?;
         let before = self.user(&unit, user).await?;
+        if !still(&before) {
+            return Err(AdminError::Changed);
+        }
         if before.status == "deactivated" {
             return Ok(before);
         }
@@ -48,10 +51,13 @@ impl Admin {
     /// Lets a deactivated user in again; whom a source has suspended stays suspended.
     ///
     /// # Errors
-    /// When there is no such user, or they were erased.
-    pub async fn reactivate_user(&self, user: UserId) -> Result<UserRecord, AdminError> {
+    /// When there is no such user, they are not what was read any more, or they were erased.
+    pub async fn reactivate_user(&self, user: UserId, still: Still<'_, UserRecord>) -> Result<UserRecord, AdminError> {
         let mut unit = self.store.begin().await?;
         let before = self.user(&unit, user).await?;
+        if !still(&before) {
+            return Err(AdminError::Changed);
+        }
         if before.status != "deactivated" {
             return Ok(before);
         }

@@ -82,11 +82,11 @@ pub async fn run(user: User, config: &Config, clock: &Clock) -> Result<Exit, Cli
         }
         User::Deactivate { user } => {
             let admin = admin(config, clock).await?;
-            admin.deactivate_user(found(&admin.store, &user).await?.id).await?;
+            admin.deactivate_user(found(&admin.store, &user).await?.id, &|_| true).await?;
         }
         User::Reactivate { user } => {
             let admin = admin(config, clock).await?;
-            admin.reactivate_user(found(&admin.store, &user).await?.id).await?;
+            admin.reactivate_user(found(&admin.store, &user).await?.id, &|_| true).await?;
         }
         User::Erase { user, reason } => drop(erase(config, clock, &user, &reason).await?),
         User::Access { user, output } => {

@@ -10,6 +10,7 @@ pub(super) mod members;
 pub(super) mod plans;
 pub(super) mod resources;
 pub(super) mod roles;
+mod tag;
 pub(super) mod tokens;
 pub(super) mod users;
 
@@ -81,6 +82,7 @@ fn refused(service: &Service, error: AdminError) -> Problem {
         | AdminError::SourceConfigured(_)
         | AdminError::LastAdministrator => StatusCode::CONFLICT,
         AdminError::FeatureOff(_) | AdminError::AboveOwnRole => StatusCode::FORBIDDEN,
+        AdminError::Changed => StatusCode::PRECONDITION_FAILED,
     };
     let problem = Problem::new(status, error.to_string());
     match error {

@@ -34,8 +34,10 @@ pub(super) struct CheckBody {
     #[schema(value_type = CheckResourceBody)]
     resource: Object<CheckResourceBody>,
     /// The position of the log that the answer must be at, or beyond; it is waited for.
+    #[schema(minimum = 0)]
     min_position: Option<i64>,
     /// How long, in milliseconds, at most 10,000. Default: 1,000.
+    #[schema(minimum = 0, maximum = 10_000)]
     wait_ms: Option<u64>,
 }
 
@@ -54,8 +56,10 @@ pub(super) struct ChecksBody {
     #[serde(deserialize_with = "json::objects")]
     checks: Vec<QuestionBody>,
     /// The position of the log that the answers must be at, or beyond; it is waited for.
+    #[schema(minimum = 0)]
     min_position: Option<i64>,
     /// How long, in milliseconds, at most 10,000. Default: 1,000.
+    #[schema(minimum = 0, maximum = 10_000)]
     wait_ms: Option<u64>,
 }
 

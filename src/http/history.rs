@@ -21,6 +21,7 @@ use super::{Problem, Service};
 use crate::history::{HistoryError, MemberPlace, Members, Window};
 
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(super) struct HistoryQuery {
     /// The user: an id, an address or a sub. Addresses in a query stand in the logs of proxies: an id is better.
@@ -38,6 +39,7 @@ pub(super) struct HistoryQuery {
 }
 
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(super) struct MembershipsQuery {
     /// The moment: `2026-11-22T10:00:00Z`, or a position of the log, `@1234`. Default: now.
@@ -53,6 +55,7 @@ pub(super) struct MembershipsQuery {
 }
 
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(super) struct DiffQuery {
     /// The first moment: `2026-11-22T10:00:00Z`, or a position of the log, `@1234`.
@@ -66,6 +69,7 @@ pub(super) struct DiffQuery {
 }
 
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(super) struct WhyQuery {
     /// The user: an id, an address or a sub.

@@ -122,6 +122,7 @@ pub(super) fn parse(kind: &ResourceType, body: &[u8]) -> Result<(Vec<String>, At
 }
 
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(super) struct PageQuery {
     /// The id after which the page begins: `next` of the page before.
     after: Option<String>,

@@ -90,6 +90,7 @@ struct BlockView {
 }
 
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(in crate::http) struct EffectiveQuery {
     /// The resource after which the page begins: `next` of the page before.
     after: Option<String>,
@@ -102,6 +103,7 @@ pub(in crate::http) struct EffectiveQuery {
 }
 
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(in crate::http) struct UserMembershipsQuery {
     /// The name of the group after which the page begins: `next` of the page before.
     after: Option<String>,
@@ -110,6 +112,7 @@ pub(in crate::http) struct UserMembershipsQuery {
 }
 
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(in crate::http) struct OverviewQuery {
     /// One type alone.
     resource_type: Option<String>,

@@ -46,6 +46,7 @@ pub(in crate::http) struct AccessesView {
 }
 
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(in crate::http) struct AccessesQuery {
     /// The id before which the page begins: `next` of the page before.
     before: Option<Uuid>,

@@ -58,6 +58,7 @@ pub(in crate::http) struct NewGrantBody {
 }
 
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(in crate::http) struct GrantsQuery {
     resource_type: Option<String>,
     resource_id: Option<String>,

@@ -11,6 +11,7 @@ use entitled_model::instant::written;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use super::tag::{IfMatch, Tagged};
 use super::{admin, bad_limit, group_id, limit, object, refused};
 use crate::admin::{AdminError, GroupChange};
 use crate::http::auth::Principal;
@@ -61,6 +62,7 @@ pub(in crate::http) struct GroupPatchBody {
 }
 
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(in crate::http) struct GroupsQuery {
     /// The name after which the page begins: `next` of the page before.
     after: Option<String>,
@@ -142,7 +144,7 @@ pub(in crate::http) async fn create(
     get, path = "/api/v1/admin/groups/{id}", tag = "administration", params(("id" = String, Path, description = "The group's id")),
     security(("bearer" = ["read", "admin"])),
     responses(
-        (status = 200, body = AdminGroupView),
+        (status = 200, body = AdminGroupView, headers(("ETag" = String, description = "Names what is shown: for `If-Match`"))),
         (status = 404, description = "No such group", body = Problem, content_type = "application/problem+json"),
         Refusals,
     )
@@ -150,21 +152,26 @@ pub(in crate::http) async fn create(
 pub(in crate::http) async fn show(
     State(service): State<Service>,
     Path(group): Path<String>,
-) -> Result<Json<AdminGroupView>, Problem> {
+) -> Result<Tagged<AdminGroupView>, Problem> {
     let found = service.store.group_by_id(service.store.reader(), group_id(&group)?).await;
     let found = found.map_err(|error| refused(&service, error.into()))?;
-    found.map(|group| Json(view(group))).ok_or_else(|| refused(&service, AdminError::NoGroup))
+    found.map(|group| Tagged(view(group))).ok_or_else(|| refused(&service, AdminError::NoGroup))
 }
 
 /// Renames a group, or describes it.
 #[utoipa::path(
     patch, path = "/api/v1/admin/groups/{id}", tag = "administration", request_body = GroupPatchBody,
-    params(("id" = String, Path, description = "The group's id")), security(("bearer" = ["admin"])),
+    params(
+        ("id" = String, Path, description = "The group's id"),
+        ("If-Match" = Option<String>, Header, description = "Changes it only while it is what this `ETag` named"),
+    ),
+    security(("bearer" = ["admin"])),
     responses(
-        (status = 200, body = AdminGroupView),
+        (status = 200, body = AdminGroupView, headers(("ETag" = String, description = "Names what is shown: for `If-Match`"))),
         (status = 400, description = "The body is malformed", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "No such group", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "The name is taken, or not the administrators' to change", body = Problem, content_type = "application/problem+json"),
+        (status = 412, description = "It is not what `If-Match` names any more", body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "The body is too large", body = Problem, content_type = "application/problem+json"),
         Refusals,
     )
@@ -174,16 +181,18 @@ pub(in crate::http) async fn change(
     Extension(id): Extension<RequestId>,
     Extension(principal): Extension<Principal>,
     Path(group): Path<String>,
+    if_match: IfMatch,
     body: Result<Bytes, BytesRejection>,
-) -> Result<Json<AdminGroupView>, Problem> {
+) -> Result<Tagged<AdminGroupView>, Problem> {
     let admin = admin(&service, &principal, id);
     let group = group_id(&group)?;
     let GroupPatchBody { name, description } = object(&whole_body(body)?, "name and description")?;
     let changed = async {
         let name = name.as_deref().map(GroupName::parse).transpose()?;
-        admin.change_group(group, &GroupChange { name, description }).await
+        let still = |group: &GroupRecord| if_match.holds(&view(group.clone()));
+        admin.change_group(group, &GroupChange { name, description }, &still).await
     };
-    changed.await.map(|group| Json(view(group))).map_err(|error| refused(&service, error))
+    changed.await.map(|group| Tagged(view(group))).map_err(|error| refused(&service, error))
 }
 
 /// Deletes a group with its memberships and grants.

@@ -59,6 +59,7 @@ pub(in crate::http) struct NewMemberBody {
 }
 
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(in crate::http) struct MembersQuery {
     /// The user id after which the page begins: `next` of the page before.
     after: Option<Uuid>,

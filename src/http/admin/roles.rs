@@ -65,6 +65,7 @@ pub(in crate::http) struct RoleBody {
 }
 
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(in crate::http) struct RolesQuery {
     /// The id after which the page begins: `next` of the page before.
     after: Option<Uuid>,

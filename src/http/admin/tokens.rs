@@ -75,6 +75,7 @@ pub(in crate::http) struct NewTokenBody {
 }
 
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(in crate::http) struct TokensQuery {
     /// Whose: a user's id. Default: everybody's and services'.
     owner: Option<Uuid>,
@@ -85,6 +86,7 @@ pub(in crate::http) struct TokensQuery {
 }
 
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(in crate::http) struct OwnTokensQuery {
     /// The id before which the page begins: `next` of the page before.
     before: Option<Uuid>,

@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use super::{admin, bad_limit, limit, object, refused};
+use super::tag::{IfMatch, Tagged};
+use super::{admin, bad_limit, limit, object, refused, user_id};
 use crate::admin::AdminError;
 use crate::http::auth::Principal;
 use crate::http::observe::RequestId;
@@ -58,6 +59,7 @@ pub(in crate::http) enum StatusWord {
 }
 
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(in crate::http) struct UsersQuery {
     /// The id after which the page begins: `next` of the page before.
     after: Option<Uuid>,
@@ -121,15 +123,39 @@ pub(in crate::http) async fn create(
     made.map(|user| (StatusCode::CREATED, Json(view(user)))).map_err(|error| refused(&service, error))
 }
 
+/// One user.
+#[utoipa::path(
+    get, path = "/api/v1/admin/users/{id}", tag = "administration", params(("id" = String, Path, description = "The user's id")),
+    security(("bearer" = ["read", "admin"])),
+    responses(
+        (status = 200, body = AdminUserView, headers(("ETag" = String, description = "Names what is shown: for `If-Match`"))),
+        (status = 404, description = "No such user", body = Problem, content_type = "application/problem+json"),
+        Refusals,
+    )
+)]
+pub(in crate::http) async fn show(
+    State(service): State<Service>,
+    Path(user): Path<String>,
+) -> Result<Tagged<AdminUserView>, Problem> {
+    let found = service.store.user_by_id(service.store.reader(), user_id(&user)?).await;
+    let found = found.map_err(|error| refused(&service, error.into()))?;
+    found.map(|user| Tagged(view(user))).ok_or_else(|| refused(&service, AdminError::NoUser))
+}
+
 /// Shuts a user out, or lets them in again. A source's suspension stays.
 #[utoipa::path(
     patch, path = "/api/v1/admin/users/{id}", tag = "administration", request_body = UserPatchBody,
-    params(("id" = String, Path, description = "The user's id")), security(("bearer" = ["admin"])),
+    params(
+        ("id" = String, Path, description = "The user's id"),
+        ("If-Match" = Option<String>, Header, description = "Changes them only while they are what this `ETag` named"),
+    ),
+    security(("bearer" = ["admin"])),
     responses(
-        (status = 200, body = AdminUserView),
+        (status = 200, body = AdminUserView, headers(("ETag" = String, description = "Names what is shown: for `If-Match`"))),
         (status = 400, description = "The body is malformed", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "No such user", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "The last active person in Admin, or somebody who was erased", body = Problem, content_type = "application/problem+json"),
+        (status = 412, description = "It is not what `If-Match` names any more", body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "The body is too large", body = Problem, content_type = "application/problem+json"),
         Refusals,
     )
@@ -139,14 +165,16 @@ pub(in crate::http) async fn change(
     Extension(id): Extension<RequestId>,
     Extension(principal): Extension<Principal>,
     Path(user): Path<String>,
+    if_match: IfMatch,
     body: Result<Bytes, BytesRejection>,
-) -> Result<Json<AdminUserView>, Problem> {
+) -> Result<Tagged<AdminUserView>, Problem> {
     let admin = admin(&service, &principal, id);
-    let user = UserId(Uuid::parse_str(&user).map_err(|_| refused(&service, AdminError::NoUser))?);
+    let user = user_id(&user)?;
     let UserPatchBody { status } = object(&whole_body(body)?, "status")?;
+    let still = |user: &UserRecord| if_match.holds(&view(user.clone()));
     let changed = match status {
-        StatusWord::Active => admin.reactivate_user(user).await,
-        StatusWord::Deactivated => admin.deactivate_user(user).await,
+        StatusWord::Active => admin.reactivate_user(user, &still).await,
+        StatusWord::Deactivated => admin.deactivate_user(user, &still).await,
     };
-    changed.map(|user| Json(view(user))).map_err(|error| refused(&service, error))
+    changed.map(|user| Tagged(view(user))).map_err(|error| refused(&service, error))
 }

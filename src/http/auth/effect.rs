@@ -81,6 +81,7 @@ pub const ROUTES: &[(Method, &str, Effect)] = &[
     (Method::GET, "/api/v1/admin/refusals", Effect::Read),
     (Method::GET, "/api/v1/admin/users", Effect::Read),
     (Method::POST, "/api/v1/admin/users", Effect::Manage),
+    (Method::GET, "/api/v1/admin/users/{id}", Effect::Read),
     (Method::PATCH, "/api/v1/admin/users/{id}", Effect::Manage),
     (Method::GET, "/api/v1/admin/grants", Effect::Read),
     (Method::POST, "/api/v1/admin/grants", Effect::Change),

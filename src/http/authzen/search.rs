@@ -67,6 +67,7 @@ struct SearchPageBody {
     /// `next_token` of the page before; empty for the first.
     token: Option<String>,
     /// How many results at most; a page never holds more than 1,000. Default: 100.
+    #[schema(format = "uint64")]
     limit: Option<u64>,
     #[allow(dead_code, reason = "must be an object where it is given")]
     properties: Option<Map<String, Value>>,

@@ -16,6 +16,7 @@ use crate::http::problem::Refusals;
 use crate::http::{Problem, Service};
 
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(in crate::http) struct AuditQuery {
     /// Who decided: `operator`, `system`, `key:<name>`, `source:<name>`, ...

@@ -23,6 +23,7 @@ const EVENTS_MAX: u64 = 200;
 const WAIT_S_MAX: u64 = 60;
 
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(in crate::http) struct EventsQuery {
     /// The position behind which the page begins: `next` of the page before. Default: 0, before the first event.
