@@ -74,7 +74,8 @@ impl Admin {
 
     /// Erases a user's address, `sub`, claims and accounts. The id stays, deactivated, and with it what the log tells of it.
     ///
-    /// What administrators gave goes; what sources gave goes by their next answer, which knows no such person any more.
+    /// What administrators gave goes; what a directory gave goes by its next answer, which knows no such person any more. A
+    /// backend's rows stay under the id: only the source changes them, and it can't be asked any more.
     ///
     /// # Errors
     /// When there is no such user, the reason is unusable, or it is the last active person in `Admin`.

@@ -21,6 +21,9 @@ const KILLS: usize = 12;
 const KILLS_IN_A_ROW_MAX: usize = 3;
 /// Everybody leaves one group and joins the other: twice as many changes.
 const MEMBERS: usize = 2_500;
+/// A smaller run, which is killed more often.
+const FEW_MEMBERS: usize = 100;
+const KILLS_OF_FEW: usize = 100;
 const GROUPS: [&str; 2] = ["grp_acme_a@example.com", "grp_acme_b@example.com"];
 
 /// How a run goes that nobody kills.
@@ -68,8 +71,8 @@ async fn course(world: &World) -> Course {
 }
 
 /// Everybody moves from one group to the other.
-fn turn_over(world: &World, into: usize) {
-    for number in 0..MEMBERS {
+fn turn_over(world: &World, members: usize, into: usize) {
+    for number in 0..members {
         let member = format!("m{number:04}@example.org");
         world.org().remove_member(GROUPS[1 - into], &member).add_member(GROUPS[into], &member);
     }
@@ -138,22 +141,22 @@ async fn strike(world: &World, course: &Course, random: &mut StdRng, tally: &mut
 }
 
 /// Kills runs until `kills` of them are counted.
-async fn kill_until(kills: usize, world: World, random: &mut StdRng, tally: &mut Tally) {
+async fn kill_until(kills: usize, members: usize, world: World, random: &mut StdRng, tally: &mut Tally) {
     let mut world = world;
     world.configure(
         "retry = { attempts = 1 }",
         "retry = { attempts = 1 }\nguard = { max_removal_ratio = 1.0, max_removals = 1000000 }",
     );
-    for number in 0..MEMBERS {
+    for number in 0..members {
         world.org().add_member(GROUPS[0], &format!("m{number:04}@example.org"));
     }
     world.org().add_group(GROUPS[1]);
     expect(&google(&world, &[]).await, 0, "applied");
-    turn_over(&world, 1);
+    turn_over(&world, members, 1);
     let (course, mut full) = (course(&world).await, 1);
     while tally.kills < kills {
         full = 1 - full;
-        turn_over(&world, full);
+        turn_over(&world, members, full);
         for attempt in 0.. {
             let before = traces(&world).await;
             if attempt < KILLS_IN_A_ROW_MAX {
@@ -170,7 +173,7 @@ async fn kill_until(kills: usize, world: World, random: &mut StdRng, tally: &mut
                 continue;
             }
             assert_eq!(after[0], before[0] + 1, "{tally:?}");
-            assert_eq!(open_in(&world, GROUPS[full]).await, MEMBERS, "{tally:?}: all of it is stored");
+            assert_eq!(open_in(&world, GROUPS[full]).await, members, "{tally:?}: all of it is stored");
             assert_eq!(open_in(&world, GROUPS[1 - full]).await, 0, "{tally:?}: all of it is stored");
             tally.all_stored += usize::from(attempt < KILLS_IN_A_ROW_MAX);
             break;
@@ -185,12 +188,19 @@ on_both_stores! {
         // S9
         let (mut random, mut tally) = (StdRng::seed_from_u64(0x656e_7469_746c_6564), Tally::default());
         let (kind, kills) = (world.database.kind(), rounds(KILLS));
-        kill_until(kills.min(KILLS), world, &mut random, &mut tally).await;
+        kill_until(kills.min(KILLS), MEMBERS, world, &mut random, &mut tally).await;
         // A log that grows with every round would make each longer than the last.
         while tally.kills < kills {
             let goal = kills.min(tally.kills + KILLS);
-            kill_until(goal, World::new(kind).await, &mut random, &mut tally).await;
+            kill_until(goal, MEMBERS, World::new(kind).await, &mut random, &mut tally).await;
         }
         assert!(tally.within_the_unit * 4 >= tally.kills, "too few kills fell between begin and commit: {tally:?}");
+    }
+
+    async fn a_small_run_killed_a_hundred_times_leaves_all_of_it_or_nothing(world: World) {
+        // S9
+        let (mut random, mut tally) = (StdRng::seed_from_u64(0x6b69_6c6c), Tally::default());
+        kill_until(KILLS_OF_FEW, FEW_MEMBERS, world, &mut random, &mut tally).await;
+        assert!(tally.within_the_unit > 0 && tally.nothing_stored > 0 && tally.all_stored > 0, "{tally:?}");
     }
 }

@@ -174,7 +174,13 @@ fn additions_wait_while_an_address_moves_that_a_newcomer_may_need() {
             standing: Standing::Active,
         }))
     };
-    let listed = CensusGroup { group: group("g1"), members: vec![0, 1], incomplete: None, went_away: false };
+    let listed = CensusGroup {
+        group: group("g1"),
+        members: vec![0, 1],
+        incomplete: None,
+        went_away: false,
+        through: crate::path::Through::default(),
+    };
     let people = vec![account("one", "new@x.fr"), account("two", "old@x.fr")];
     let census = Census { people, groups: vec![listed], accounts_unread: None };
     let known_people = KnownPeople {
