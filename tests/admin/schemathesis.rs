@@ -41,9 +41,14 @@ async fn stage(daemon: &Daemon) -> String {
     let (_, secret) = token(daemon, json!({"owner": ann, "scopes": ["admin"]})).await;
     let groups = [&editors, &writers, &readers].map(|path| id_of(path));
     let mut told = String::from("[dictionaries]\n");
-    for (name, ids) in
-        [("groups", groups.to_vec()), ("users", vec![bob.clone(), ann]), ("grants", grants), ("tokens", tokens)]
-    {
+    for (name, ids) in [
+        ("groups", groups.to_vec()),
+        ("users", vec![bob.clone(), ann]),
+        ("bob", vec![bob]),
+        ("grants", grants),
+        ("tokens", tokens),
+        ("types", vec!["maildomain".to_owned()]),
+    ] {
         told += &format!("{name} = {{ values = {} }}\n", json!(ids));
     }
     for (paths, parameter, dictionary) in [
@@ -52,13 +57,16 @@ async fn stage(daemon: &Daemon) -> String {
         ("^/api/v1/admin/users/", "path.id", "users"),
         ("^/api/v1/admin/grants/", "path.id", "grants"),
         ("^/api/v1/(admin|me)/tokens/", "path.id", "tokens"),
+        ("^/api/v1/admin/roles/users/", "path.id", "bob"),
+        ("^/api/v1/admin/roles/groups/", "path.id", "groups"),
+        ("^/api/v1/(provisioning|resources|admin/resources)/", "path.resource_type", "types"),
     ] {
         told += &format!(
             "[[operations]]\ninclude-path-regex = '{paths}'\n[operations.parameters]\n\"{parameter}\" = {{ dictionary = \"{dictionary}\", probability = 0.8 }}\n"
         );
     }
     told += &format!(
-        "[[operations]]\ninclude-path-regex = '^/api/v1/me/'\nheaders = {{ Authorization = \"Bearer {secret}\" }}\n"
+        "[[operations]]\ninclude-path-regex = '^/api/v1/(me/|users/me)'\nheaders = {{ Authorization = \"Bearer {secret}\" }}\n"
     );
     told
 }
