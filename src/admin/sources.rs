@@ -85,8 +85,10 @@ impl Admin {
         let suspended = self.store.suspended_by(conn, source).await?;
         let desired = Desired::of_nothing(managed.clone(), entitlements.keys().copied(), suspended);
         let shared = self.store.groups_shared(conn, source, &managed).await?;
-        let stored =
-            Stored { vanished: managed, shared, entitlements, ..self.store.stored_of_source(conn, source).await? };
+        let stored = self.store.stored_of_source(conn, source).await?;
+        // No list is waited for, of the groups that are not the source's own either: Admin and Everyone.
+        let vanished = managed.into_iter().chain(stored.pairs.iter().map(|(group, _)| *group)).collect();
+        let stored = Stored { vanished, shared, entitlements, ..stored };
         Ok(plan(source, desired, &stored, &Policy::guarded(NO_LIMIT), at))
     }
 }

@@ -94,16 +94,19 @@ on_both_stores! {
         assert_eq!(tables(&world, &ALL).await, before);
     }
 
-    async fn the_last_administrator_outlives_the_source(world: World) {
+    async fn the_last_administrator_outlives_the_source_and_nobody_else_does(world: World) {
         // S22 M6
         let mut world = world;
-        world.org().add_member("grp_acme_admin@example.com", ANN);
+        world.org().add_member("grp_acme_admin@example.com", ANN).add_member("grp_acme_admin@example.com", "bob@example.org");
+        world.org().add_member("grp_acme_all@example.com", ANN);
         expect(&google(&world, &[]).await, 0, "applied");
         world.without_source("google_sync");
         let hash = forget(&world, "google_sync", &[]).await.json()["plan_hash"].as_str().expect("a hash").to_owned();
         let done = forget(&world, "google_sync", &["--approve", &hash, "--reason", "it is off"]).await;
         assert_eq!((done.code, &done.json()["kept"]), (0, &json!(1)), "{done:?}");
-        assert_eq!(world.members("Admin", "google_sync").await, [ANN]);
+        assert_eq!(world.count("SELECT count(*) FROM membership WHERE to_position IS NULL").await, 1);
+        assert_eq!(world.members("Admin", "google_sync").await.len(), 1);
+        assert_eq!(forget(&world, "google_sync", &[]).await.json()["memberships"], json!(0), "only they are left");
     }
 
     async fn a_source_of_which_only_accounts_are_left_can_be_forgotten(world: World) {
