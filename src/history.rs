@@ -209,21 +209,32 @@ impl History {
     async fn span(&self, window: &Window) -> Result<(Span, Place), HistoryError> {
         let Window { since, until, after, rows_max: _ } = window;
         let conn = self.store.reader();
-        let (head, _) = self.store.head(conn).await?;
-        let from = match since {
-            None => Position(0),
-            Some(since) => self.position(conn, *since, head).await?,
-        };
-        let to = match until {
-            None => head,
-            Some(until) => self.position(conn, *until, head).await?,
-        };
+        let Span { from, to } = self.between(conn, *since, *until).await?;
         let backwards = matches!((since, until), (Some(Moment::At(since)), Some(Moment::At(until))) if since > until);
         if backwards || from > to {
             return Err(HistoryError::Order);
         }
         let begin = Place::behind(from).max(after.unwrap_or_default());
         Ok((Span { from, to }, begin))
+    }
+
+    /// The positions of two moments, in whichever order they stand; those that are left out are the log's ends.
+    async fn between(
+        &self,
+        conn: &impl Reader,
+        since: Option<Moment>,
+        until: Option<Moment>,
+    ) -> Result<Span, HistoryError> {
+        let (head, _) = self.store.head(conn).await?;
+        let from = match since {
+            None => Position(0),
+            Some(since) => self.position(conn, since, head).await?,
+        };
+        let to = match until {
+            None => head,
+            Some(until) => self.position(conn, until, head).await?,
+        };
+        Ok(Span { from, to })
     }
 
     async fn position(&self, conn: &impl Reader, moment: Moment, head: Position) -> Result<Position, HistoryError> {

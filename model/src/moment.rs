@@ -3,10 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use chrono::{DateTime, Utc};
-
 use crate::identity::Position;
-use crate::instant::{Instant, to_micros, written};
+use crate::instant::{self, Instant, written};
 
 /// A moment of the past. An instant stands for the newest event that was recorded by then; where the clock has gone back, only a
 /// position says which of two moments is meant.
@@ -27,10 +25,7 @@ impl FromStr for Moment {
     fn from_str(text: &str) -> Result<Self, InvalidMoment> {
         match text.strip_prefix('@') {
             Some(digits) => position(digits).map(Moment::Position).ok_or(InvalidMoment),
-            None => {
-                let at = DateTime::parse_from_rfc3339(text).map_err(|_| InvalidMoment)?;
-                Ok(Moment::At(to_micros(at.with_timezone(&Utc))))
-            }
+            None => instant::read(text).map(Moment::At).ok_or(InvalidMoment),
         }
     }
 }

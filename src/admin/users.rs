@@ -1,7 +1,7 @@
 //! Users by hand: made known, shut out, let in again; and erased, at a person's word.
 
 use entitled_model::event::{Event, UserDeactivated, UserErased, UserRestored};
-use entitled_model::{EmailAddress, GroupId, SourceName, UserId};
+use entitled_model::{EmailAddress, UserId};
 
 use super::{Admin, AdminError, Still, admin, reason};
 use crate::store::{Unit, UserRecord};
@@ -87,8 +87,8 @@ impl Admin {
             return Err(AdminError::LastAdministrator);
         }
         let mut events: Vec<Event> = Vec::new();
-        for (group, source) in self.given_by_hand(&unit, user).await? {
-            events.push(Event::memberships_changed(group, &source, Vec::new(), vec![user]));
+        for group in self.store.groups_of_user_by(unit.reader(), user, &admin()).await? {
+            events.push(Event::memberships_changed(group, &admin(), Vec::new(), vec![user]));
         }
         events.push(Event::UserErased(UserErased { user, reason: given }));
         let owners = self.store.owners(unit.reader()).await?;
@@ -114,11 +114,5 @@ impl Admin {
         let mut events = vec![Event::users_created(vec![user])];
         events.extend(unit.seeded(&[user]));
         Ok((user, events))
-    }
-
-    async fn given_by_hand(&self, unit: &Unit, user: UserId) -> Result<Vec<(GroupId, SourceName)>, AdminError> {
-        let admin = admin();
-        let groups = self.store.groups_of_user_by(unit.reader(), user, &admin).await?;
-        Ok(groups.into_iter().map(|group| (group, admin.clone())).collect())
     }
 }

@@ -77,12 +77,11 @@ async fn list(store: &Store, output: Output) -> Result<(), CliError> {
     loop {
         let page = store.roles_after(after, PAGE_ROWS).await?;
         let Some(last) = page.last() else { break };
-        after = Some(id_of(last.subject).1);
+        after = Some(last.subject.id());
         rows.extend(page);
     }
     let row = |row: &crate::store::RoleAssignment| {
-        let (kind, id) = id_of(row.subject);
-        [kind.to_owned(), id.to_string(), row.role.to_string(), written(row.since)]
+        [row.subject.kind().to_owned(), row.subject.id().to_string(), row.role.to_string(), written(row.since)]
     };
     match output {
         Output::Json => {
@@ -93,11 +92,4 @@ async fn list(store: &Store, output: Output) -> Result<(), CliError> {
         Output::Table => say!("{}", table(["subject", "id", "role", "since"], rows.iter().map(row))),
     }
     Ok(())
-}
-
-fn id_of(subject: RoleSubject) -> (&'static str, uuid::Uuid) {
-    match subject {
-        RoleSubject::User(user) => ("user", user.0),
-        RoleSubject::Group(group) => ("group", group.0),
-    }
 }

@@ -2,7 +2,7 @@
 
 use entitled_model::{Moment, Position};
 
-use super::{History, HistoryError, Page};
+use super::{History, HistoryError, Page, Span};
 use crate::store::{AuditFilter, StoredEvent};
 
 /// The events that one page looks through at most; the next goes on before them.
@@ -41,15 +41,7 @@ impl History {
     pub async fn audit(&self, asked: &Audit, rows_max: usize) -> Result<Page<StoredEvent, Position>, HistoryError> {
         let Audit { actor, action, subject, since, until, before } = asked;
         let conn = self.store.reader();
-        let (head, _) = self.store.head(conn).await?;
-        let from = match since {
-            None => Position(0),
-            Some(since) => self.position(conn, *since, head).await?,
-        };
-        let to = match until {
-            None => head,
-            Some(until) => self.position(conn, *until, head).await?,
-        };
+        let Span { from, to } = self.between(conn, *since, *until).await?;
         let to = before.map_or(to, |before| to.min(Position(before.0.saturating_sub(1))));
         let floor = from.max(Position(to.0.saturating_sub(LOOKED_AT_MAX)));
         let (action, and_more) = match action.as_deref().map(|action| (action, action.strip_suffix('*'))) {

@@ -54,6 +54,19 @@ pub(super) fn read_mapped(stated: &BTreeMap<String, Value>, rules: &[MapRule]) -
     Ok(UserAnswer { stated: Stated::Only(entitlements), ..answer })
 }
 
+/// The answer about somebody whom the source does not know: they have nothing there.
+pub(super) fn unlisted() -> UserAnswer {
+    UserAnswer {
+        groups: BTreeSet::new(),
+        paths: BTreeMap::new(),
+        coverage: Coverage::Everything,
+        stated: Stated::All { entitlements: BTreeMap::new(), unsaid: BTreeSet::new() },
+        present: false,
+        verdict: None,
+        account: None,
+    }
+}
+
 fn check_key(key: &str) -> Result<(), Failure> {
     if key.len() <= KEY_BYTES_MAX && !key.chars().any(char::is_control) {
         return Ok(());

@@ -26,7 +26,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
-use entitled_model::observation::{Coverage, ObservedGroup, Stated, SystemGroup, UserAnswer};
+use entitled_model::observation::{Coverage, ObservedGroup, SystemGroup, UserAnswer};
 use entitled_model::{EmailKey, ErrorClass, Failure, GroupName, MapRule};
 use serde_json::{Value, json};
 
@@ -56,7 +56,7 @@ impl EntitlementsBackend for Local {
         let Some(file) = &self.file else { return self.everybody() };
         let contents = self.contents(file).await?;
         let entry = person.email.as_ref().and_then(|email| contents.users.get(&email.key()));
-        entry.map_or_else(|| Ok(unlisted()), |entry| self.listed(entry))
+        entry.map_or_else(|| Ok(answer::unlisted()), |entry| self.listed(entry))
     }
 }
 
@@ -93,19 +93,6 @@ impl Local {
 
     fn last(&self) -> Option<Arc<Contents>> {
         self.read.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-}
-
-/// A person who is not in the file: known to have nothing there.
-fn unlisted() -> UserAnswer {
-    UserAnswer {
-        groups: BTreeSet::new(),
-        paths: BTreeMap::new(),
-        coverage: Coverage::Everything,
-        stated: Stated::All { entitlements: BTreeMap::new(), unsaid: BTreeSet::new() },
-        present: false,
-        verdict: None,
-        account: None,
     }
 }
 

@@ -26,14 +26,6 @@ pub struct RoleAssignment {
     pub since: Instant,
 }
 
-/// How a subject stands in its two columns.
-pub(super) fn columns(subject: RoleSubject) -> (&'static str, uuid::Uuid) {
-    match subject {
-        RoleSubject::User(user) => ("user", user.0),
-        RoleSubject::Group(group) => ("group", group.0),
-    }
-}
-
 fn assignment(row: &QueryResult) -> Result<RoleAssignment, StoreError> {
     let (kind, id): (String, uuid::Uuid) =
         (row.try_get_by_index(0).doing(DOING)?, row.try_get_by_index(1).doing(DOING)?);
@@ -51,8 +43,8 @@ impl Store {
     pub async fn role_of(&self, conn: &impl Reader, subject: RoleSubject) -> Result<Option<Role>, StoreError> {
         let sql = "SELECT subject_kind, subject_id, level, since_at FROM role_assignment
             WHERE subject_kind = $1 AND subject_id = $2";
-        let (kind, id) = columns(subject);
-        let row = conn.query_one_raw(conn.dialect().statement(sql, [kind.into(), id.into()])).await.doing(DOING)?;
+        let values = [subject.kind().into(), subject.id().into()];
+        let row = conn.query_one_raw(conn.dialect().statement(sql, values)).await.doing(DOING)?;
         row.map(|row| assignment(&row).map(|assignment| assignment.role)).transpose()
     }
 

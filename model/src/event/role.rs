@@ -1,6 +1,7 @@
 //! Roles: assigned, changed, taken away.
 
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use super::{Payload, Stream};
 use crate::identity::{GroupId, UserId};
@@ -15,6 +16,24 @@ pub enum RoleSubject {
     Group(GroupId),
 }
 
+impl RoleSubject {
+    /// `user` or `group`.
+    #[must_use]
+    pub fn kind(self) -> &'static str {
+        match self {
+            RoleSubject::User(_) => "user",
+            RoleSubject::Group(_) => "group",
+        }
+    }
+
+    #[must_use]
+    pub fn id(self) -> Uuid {
+        match self {
+            RoleSubject::User(UserId(id)) | RoleSubject::Group(GroupId(id)) => id,
+        }
+    }
+}
+
 /// A role was assigned, changed or taken away.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -26,9 +45,6 @@ pub struct RoleChanged {
 
 impl Payload for RoleChanged {
     fn stream(&self) -> Stream {
-        match self.subject {
-            RoleSubject::User(user) => Stream("user", user.to_string()),
-            RoleSubject::Group(group) => Stream("group", group.to_string()),
-        }
+        Stream(self.subject.kind(), self.subject.id().to_string())
     }
 }

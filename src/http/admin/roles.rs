@@ -8,7 +8,6 @@ use axum::{Extension, Json};
 use entitled_model::event::RoleSubject;
 use entitled_model::instant::written;
 use entitled_model::role::{Role, effective};
-use entitled_model::{GroupId, UserId};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
@@ -73,14 +72,8 @@ pub(in crate::http) struct RolesQuery {
     limit: Option<u64>,
 }
 
-fn id_of(subject: RoleSubject) -> Uuid {
-    match subject {
-        RoleSubject::User(UserId(id)) | RoleSubject::Group(GroupId(id)) => id,
-    }
-}
-
 fn view(subject: RoleSubject, role: Role, since: entitled_model::Instant) -> RoleView {
-    let id = id_of(subject).to_string();
+    let id = subject.id().to_string();
     let (user_id, group_id) = match subject {
         RoleSubject::User(_) => (Some(id), None),
         RoleSubject::Group(_) => (None, Some(id)),
@@ -137,7 +130,7 @@ pub(in crate::http) async fn list(
     let mut found = found.map_err(|error| refused(&service, error.into()))?;
     let more = found.len() as u64 > limit;
     found.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
-    let next = found.last().filter(|_| more).map(|last| id_of(last.subject).to_string());
+    let next = found.last().filter(|_| more).map(|last| last.subject.id().to_string());
     let roles = found.into_iter().map(|row| view(row.subject, row.role, row.since)).collect();
     Ok(Json(RolesView { roles, next }))
 }

@@ -1,9 +1,9 @@
 //! From a snapshot's text to what the source would have said. Every error names the place.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 
 use entitled_model::observation::{
-    Account, Census, CensusGroup, CensusPerson, Coverage, ObservedGroup, Standing, Stated, SystemGroup, UserAnswer,
+    Account, Census, CensusGroup, CensusPerson, Coverage, ObservedGroup, Standing, SystemGroup, UserAnswer,
 };
 use entitled_model::path::Through;
 use entitled_model::{EmailAddress, EmailKey, Failure, GroupName, MapRule};
@@ -116,7 +116,7 @@ fn said(entry: &UserEntry, rules: &[MapRule], place: &str) -> Result<Result<User
             let what = "somebody whom the source does not know has no groups";
             return Err(SnapshotError::new(format!("{place}.groups"), what));
         }
-        Statement::Nobody => return Ok(Ok(nobody())),
+        Statement::Nobody => return Ok(Ok(answer::unlisted())),
         Statement::Said(said) => said,
     };
     let mut answer = match answer::read(said, rules) {
@@ -130,19 +130,6 @@ fn said(entry: &UserEntry, rules: &[MapRule], place: &str) -> Result<Result<User
         answer.coverage = Coverage::Everything;
     }
     Ok(Ok(answer))
-}
-
-/// The answer about somebody whom the source does not know.
-fn nobody() -> UserAnswer {
-    UserAnswer {
-        groups: BTreeSet::new(),
-        paths: BTreeMap::new(),
-        coverage: Coverage::Everything,
-        stated: Stated::All { entitlements: BTreeMap::new(), unsaid: BTreeSet::new() },
-        present: false,
-        verdict: None,
-        account: None,
-    }
 }
 
 /// The people so far, and where each address stands.

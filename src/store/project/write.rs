@@ -14,7 +14,6 @@ use serde_json::json;
 use super::columns::{APPROVAL, REPLACE_APPROVAL, REPLACE_ROLE, REPLACE_SUSPENSION, ROLE, SUSPENSION};
 use super::{Projector, Row};
 use crate::store::error::{Doing, StoreError};
-use crate::store::roles::columns;
 use crate::store::sql::{STATEMENT_ROWS_MAX, rows, time};
 
 impl Projector {
@@ -77,8 +76,7 @@ impl Projector {
         subject: RoleSubject,
         role: Role,
     ) -> Result<(), StoreError> {
-        let (kind, id) = columns(subject);
-        let row = json!([kind, id, role.level(), since.position, time(since.at)]);
+        let row = json!([subject.kind(), subject.id(), role.level(), since.position, time(since.at)]);
         self.insert(conn, "role_assignment", &ROLE, REPLACE_ROLE, &[row]).await
     }
 
@@ -87,10 +85,9 @@ impl Projector {
         conn: &impl ConnectionTrait,
         subject: RoleSubject,
     ) -> Result<(), StoreError> {
-        let (kind, id) = columns(subject);
         let table = self.tables.name("role_assignment");
         let sql = format!("DELETE FROM {table} WHERE subject_kind = $1 AND subject_id = $2");
-        self.one(conn, sql, [kind.into(), id.into()], "taking a role away").await
+        self.one(conn, sql, [subject.kind().into(), subject.id().into()], "taking a role away").await
     }
 
     pub(super) async fn put_approval(
