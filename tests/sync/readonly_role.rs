@@ -241,9 +241,8 @@ async fn its_sessions_are_bounded_and_status_names_each_drift() {
 #[tokio::test]
 async fn on_sqlite_it_does_not_apply() {
     // O5
-    let mut world = World::new(Kind::Sqlite).await;
+    let world = World::new(Kind::Sqlite).await;
     migrated(&world).await.close().await.expect("closed");
-    world.environment.push(("ENTITLED_RO_PASSWORD".into(), PASSWORD.into()));
     for what in ["up", "status", "down"] {
         let ended = world.run(&["migrate", "readonly-role", what]).await;
         assert_eq!(ended.code, 0, "{ended:?}");

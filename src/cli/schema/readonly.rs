@@ -5,7 +5,7 @@ use clap::Subcommand;
 use super::{CliError, Config, Exit, daemon};
 use crate::cli::say::say;
 use crate::clock::Clock;
-use crate::store::{Access, ReadonlyRole as Found, RoleName};
+use crate::store::{Access, Database, ReadonlyRole as Found, RoleName};
 
 /// Where its password stands.
 const PASSWORD: &str = "ENTITLED_RO_PASSWORD";
@@ -34,6 +34,7 @@ pub async fn run(role: ReadonlyRole, config: &Config, clock: &Clock) -> Result<E
     let store = daemon::open_existing_store(config, clock, access).await?;
     daemon::require_schema(&store).await?;
     let found = match &role {
+        _ if store.database() == Database::Sqlite => None,
         ReadonlyRole::Up { role } => {
             let password = password()?;
             store.readonly_role_up(role, &password).await?
