@@ -1,7 +1,7 @@
 //! A login: who it is, what every source says about them now, and what entitled knows when the time is up.
 //!
-//! Invariants: a login never waits beyond its deadline, and a source that is slow or down never refuses one. A refresh that
-//! is not done by then goes on, and its result is stored.
+//! Invariants: a login never waits beyond its deadline, and neither a source that is slow or down nor a store that is busy
+//! with another's writing refuses one. What is not done by then, a newcomer's creation too, goes on and is stored.
 
 mod decision;
 mod flight;
@@ -16,6 +16,8 @@ use entitled_model::entitlement::Entitlements;
 use entitled_model::event::Cause;
 use entitled_model::{EmailAddress, Instant, Position, SourceName, Subject, UserId};
 use serde_json::Value;
+use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -25,8 +27,14 @@ pub use flight::Refreshed;
 use crate::reconcile::{Asked, RunError};
 use crate::runner::Runner;
 use crate::source::{Person, Source, Urgency};
-use crate::store::{MembershipRow, Observed, Profile, ProfileChange, StoreError};
+use crate::store::{MembershipRow, Observed, Profile, ProfileChange, Standing, StoreError};
 use flight::{Flight, Flights};
+use identify::Identified;
+
+/// The most newcomers who wait to be stored.
+const NEWCOMERS_MAX: usize = 1_024;
+/// How long what is stored is read when the time is up: it is a handful of look-ups by key.
+const READING_MAX: Duration = Duration::from_secs(1);
 
 /// What an application reports.
 #[derive(Debug, Clone, Default)]
@@ -48,7 +56,7 @@ pub enum LoginError {
     Unknown,
     #[error("a login names nobody: it needs an email, a sub, or both")]
     Nobody,
-    /// The store could not make the newcomer known in time.
+    /// The store could not be read in time, or too many newcomers wait for it already.
     #[error("the store was busy beyond the login's deadline")]
     Busy,
     #[error(transparent)]
@@ -94,7 +102,8 @@ pub struct SourcePart {
 /// What entitled knows about the user when the time is up.
 #[derive(Debug, Clone)]
 pub struct LoginAnswer {
-    pub user: UserId,
+    /// None for a newcomer who is not stored yet, because the store was busy with another's writing.
+    pub user: Option<UserId>,
     pub profile: Profile,
     pub decision: Decision,
     pub memberships: Vec<MembershipRow>,
@@ -110,6 +119,7 @@ pub struct Logins {
     deadline: Duration,
     enforce_can_access: bool,
     flights: Flights,
+    newcomers: Arc<Semaphore>,
     tasks: TaskTracker,
     stop: CancellationToken,
 }
@@ -124,42 +134,91 @@ impl Logins {
         tasks: TaskTracker,
         stop: CancellationToken,
     ) -> Self {
-        Self { runner, deadline, enforce_can_access, flights: Flights::default(), tasks, stop }
+        let newcomers = Arc::new(Semaphore::new(NEWCOMERS_MAX));
+        Self { runner, deadline, enforce_can_access, flights: Flights::default(), newcomers, tasks, stop }
     }
 
     /// Refreshes the user who logged in, and answers within the deadline.
     ///
     /// # Errors
     /// When it is nobody that is known or can be made known, or the store fails.
-    pub async fn answer(&self, mut login: Login) -> Result<LoginAnswer, LoginError> {
+    pub async fn answer(self: &Arc<Self>, mut login: Login) -> Result<LoginAnswer, LoginError> {
         login.claims.retain(|claim, _| self.is_asked_for(claim));
-        let clock = self.runner.store.clock().clone();
-        let arrived = clock.monotonic();
-        let identified = tokio::select! {
-            identified = self.identify(&login) => identified?,
-            () = clock.sleep(self.deadline) => return Err(LoginError::Busy),
+        let arrived = self.runner.store.clock().monotonic();
+        let stored = self.in_time(arrived, self.identify(&login)).await.ok_or(LoginError::Busy)??;
+        let identified = match stored {
+            Some(identified) => identified,
+            None => match self.in_time(arrived, self.admit(&login, arrived)?).await {
+                Some(admitted) => admitted.map_err(|_| LoginError::Busy)??,
+                None => return self.read(self.not_stored_yet(&login)).await,
+            },
         };
         let flight = self.refresh(&identified, &login, arrived).await;
         if !flight.found_another_user() {
-            return self.known(identified, &flight).await;
+            return self.read(self.known(identified, &flight)).await;
         }
         // By the directory's word the address is another user's: it is they who logged in.
-        let identified = self.identify(&login).await?;
+        let identified = self.in_time(arrived, self.identify(&login)).await.ok_or(LoginError::Busy)??;
+        let identified = identified.ok_or(LoginError::Unknown)?;
         let flight = self.refresh(&identified, &login, arrived).await;
-        self.known(identified, &flight).await
+        self.read(self.known(identified, &flight)).await
+    }
+
+    /// What `work` comes to within the login's deadline.
+    async fn in_time<T>(&self, arrived: Duration, work: impl Future<Output = T>) -> Option<T> {
+        let clock = self.runner.store.clock();
+        let remaining = self.deadline.saturating_sub(clock.monotonic().saturating_sub(arrived));
+        tokio::select! {
+            done = work => Some(done),
+            () = clock.sleep(remaining) => None,
+        }
+    }
+
+    async fn read(
+        &self,
+        reading: impl Future<Output = Result<LoginAnswer, LoginError>>,
+    ) -> Result<LoginAnswer, LoginError> {
+        tokio::select! {
+            answer = reading => answer,
+            () = self.runner.store.clock().sleep(READING_MAX) => Err(LoginError::Busy),
+        }
+    }
+
+    /// Sets out to make a newcomer known and to ask every source about them. Both go on when the login's time is up.
+    fn admit(
+        self: &Arc<Self>,
+        login: &Login,
+        arrived: Duration,
+    ) -> Result<JoinHandle<Result<Identified, LoginError>>, LoginError> {
+        let place = Arc::clone(&self.newcomers).try_acquire_owned().map_err(|_| LoginError::Busy)?;
+        let (logins, login) = (Arc::clone(self), login.clone());
+        let admitting = async move {
+            let _place = place;
+            let identified = logins.create(&login).await.inspect_err(|error| {
+                tracing::error!(detail = crate::report::chain(error), "a newcomer was not stored");
+            })?;
+            logins.flight(&identified, &login, arrived);
+            Ok(identified)
+        };
+        let stop = self.stop.clone();
+        Ok(self.tasks.spawn(async move {
+            tokio::select! {
+                admitted = admitting => admitted,
+                () = stop.cancelled() => Err(LoginError::Busy),
+            }
+        }))
     }
 
     /// Asks every source about the user, or joins who does, until that is done or the login's time is up.
-    async fn refresh(&self, identified: &identify::Identified, login: &Login, arrived: Duration) -> Arc<Flight> {
-        let clock = self.runner.store.clock();
-        let (user, profile) = (identified.user.id, &identified.profile);
-        let flight = self.flights.join_or_start(user, profile, arrived, || self.start(identified, login));
-        let remaining = self.deadline.saturating_sub(clock.monotonic().saturating_sub(arrived));
-        tokio::select! {
-            () = flight.landed() => {}
-            () = clock.sleep(remaining) => {}
-        }
+    async fn refresh(&self, identified: &Identified, login: &Login, arrived: Duration) -> Arc<Flight> {
+        let flight = self.flight(identified, login, arrived);
+        self.in_time(arrived, flight.landed()).await;
         flight
+    }
+
+    fn flight(&self, identified: &Identified, login: &Login, arrived: Duration) -> Arc<Flight> {
+        let (user, profile) = (identified.user.id, &identified.profile);
+        self.flights.join_or_start(user, profile, arrived, || self.start(identified, login))
     }
 
     /// Whether some source is asked with this claim; others are not kept.
@@ -168,7 +227,7 @@ impl Logins {
     }
 
     /// Sets out to ask every source, and to remember what the login said about the user.
-    fn start(&self, identified: &identify::Identified, login: &Login) -> Flight {
+    fn start(&self, identified: &Identified, login: &Login) -> Flight {
         let sources: Vec<Arc<Source>> = self.runner.registry.iter().map(Arc::clone).collect();
         let names = sources.iter().map(|source| source.name.clone());
         let (flight, results) = Flight::new(identified.profile.clone(), self.runner.store.clock().monotonic(), names);
@@ -184,7 +243,7 @@ impl Logins {
         flight
     }
 
-    async fn known(&self, identified: identify::Identified, flight: &Flight) -> Result<LoginAnswer, LoginError> {
+    async fn known(&self, identified: Identified, flight: &Flight) -> Result<LoginAnswer, LoginError> {
         let (user, profile) = (identified.user.id, identified.profile);
         let store = &self.runner.store;
         let conn = store.reader();
@@ -192,16 +251,33 @@ impl Logins {
         let standing = store.standing(conn, user).await?;
         // Whoever is suspended keeps the rows, and has no access by them.
         let memberships = if standing.is_active() { store.memberships_of_user(conn, user).await? } else { Vec::new() };
-        let mut entitlements = store.entitlements_of_user(conn, user).await?;
+        let entitlements = store.entitlements_of_user(conn, user).await?;
         let observed = store.observed(conn, user).await?;
+        let told = Told { user: Some(user), profile, standing, memberships, entitlements, observed, position };
+        Ok(self.told(told, Some(flight)).await)
+    }
+
+    /// The answer about somebody whom another's writing keeps from being stored: nothing is known of them, and nothing denies
+    /// them.
+    async fn not_stored_yet(&self, login: &Login) -> Result<LoginAnswer, LoginError> {
+        let store = &self.runner.store;
+        let (position, _) = store.head(store.reader()).await?;
+        let (profile, _) = Profile::default().with(login);
+        Ok(self.told(Told { profile, position, ..Told::default() }, None).await)
+    }
+
+    async fn told(&self, told: Told, flight: Option<&Flight>) -> LoginAnswer {
+        let Told { user, profile, standing, memberships, mut entitlements, observed, position } = told;
+        let now = self.runner.store.clock().now();
         let mut sources = Vec::new();
         for source in self.runner.registry.iter() {
-            let part = part(source, flight.result(&source.name), observed.get(&source.name), store.clock().now());
+            let result = flight.and_then(|flight| flight.result(&source.name));
+            let part = part(source, result, observed.get(&source.name), now);
             if part.freshness == Freshness::Unavailable
                 && let Some(fallback) = &source.fallback
             {
                 let person = Person {
-                    user,
+                    user: user.unwrap_or_else(|| UserId(self.runner.store.clock().new_id())),
                     email: profile.email.clone(),
                     sub: profile.sub.clone(),
                     external_id: None,
@@ -219,8 +295,20 @@ impl Logins {
         let decision = decision::decide(&sources, &entitlements, &observed, &standing, self.enforce_can_access);
         let told = sources.iter().map(|part| (part.source.clone(), part.freshness.as_str()));
         self.runner.reports.metrics().login_answered(decision.as_str(), told);
-        Ok(LoginAnswer { user, profile, decision, memberships, entitlements, sources, position })
+        LoginAnswer { user, profile, decision, memberships, entitlements, sources, position }
     }
+}
+
+/// What the store says of whoever logged in.
+#[derive(Default)]
+struct Told {
+    user: Option<UserId>,
+    profile: Profile,
+    standing: Standing,
+    memberships: Vec<MembershipRow>,
+    entitlements: BTreeMap<SourceName, Entitlements>,
+    observed: BTreeMap<SourceName, Observed>,
+    position: Position,
 }
 
 fn part(source: &Source, result: Option<Refreshed>, observed: Option<&Observed>, now: Instant) -> SourcePart {
@@ -242,7 +330,7 @@ struct Refresh {
     stop: CancellationToken,
     actor: String,
     correlation_id: Option<String>,
-    identified: identify::Identified,
+    identified: Identified,
     another_user: Arc<AtomicBool>,
 }
 

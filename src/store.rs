@@ -40,6 +40,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use sea_orm::{ConnectionTrait, DatabaseConnection, StreamTrait};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 pub use access::{AccessRow, OverviewRow, Seen};
 pub use accesses::{AccessRecord, Accesses};
@@ -76,8 +77,9 @@ use crate::clock::Clock;
 pub struct Store {
     db: DatabaseConnection,
     clock: Clock,
-    /// On SQLite one writer at a time: waiting here is fair and costs nothing, waiting in the database is neither.
-    writer: Arc<tokio::sync::Mutex<()>>,
+    /// Turns to write. On SQLite there is one: waiting here is fair and costs nothing, waiting in the database is neither. On
+    /// PostgreSQL each waits for the head on a connection of its own, and some have to be left for those who read.
+    turns: Arc<Semaphore>,
     /// Whether new users enter `Everyone` by `system_seed`.
     everyone_seeded: bool,
     statements: Arc<AtomicU64>,
@@ -106,12 +108,17 @@ impl Store {
         Self { everyone_seeded, ..self }
     }
 
-    /// A turn to write, on SQLite; PostgreSQL has its own locks, and one that is waited for there holds nobody else up here.
-    async fn turn(&self) -> Option<tokio::sync::OwnedMutexGuard<()>> {
+    /// A turn to write beside the log, on SQLite; on PostgreSQL that waits for no head.
+    async fn turn(&self) -> Option<OwnedSemaphorePermit> {
         match self.database() {
-            Database::Sqlite => Some(Arc::clone(&self.writer).lock_owned().await),
+            Database::Sqlite => Some(self.turn_for_head().await),
             Database::Postgres => None,
         }
+    }
+
+    /// A turn to wait for the head of the log.
+    async fn turn_for_head(&self) -> OwnedSemaphorePermit {
+        Arc::clone(&self.turns).acquire_owned().await.expect("invariant: the turns are never closed")
     }
 
     /// The clock that stamps what is written.

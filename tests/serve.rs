@@ -6,6 +6,8 @@ mod support;
 mod accounts;
 #[path = "serve/answer.rs"]
 mod answer;
+#[path = "serve/busy.rs"]
+mod busy;
 #[path = "serve/decision.rs"]
 mod decision;
 #[path = "serve/failures.rs"]

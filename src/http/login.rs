@@ -52,7 +52,8 @@ pub(super) struct LoginView {
 
 #[derive(Serialize, ToSchema)]
 struct UserView {
-    id: String,
+    /// None for a newcomer who is not stored yet, because a large change is being written: a later login tells it.
+    id: Option<String>,
     sub: Option<String>,
     email: Option<String>,
 }
@@ -101,7 +102,7 @@ struct ErrorView {
         (status = 422, description = "A field is of the wrong type or form", body = Problem, content_type = "application/problem+json"),
         (status = 429, description = "Too many wrong credentials came from this address", body = Problem, content_type = "application/problem+json"),
         (status = 500, description = "A fault of entitled's own", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "The store was busy beyond the deadline, or does not answer", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "The store does not answer within the deadline", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub(super) async fn login(
@@ -177,7 +178,7 @@ fn view(answer: LoginAnswer) -> LoginView {
     });
     LoginView {
         user: UserView {
-            id: user.to_string(),
+            id: user.map(|user| user.to_string()),
             sub: profile.sub.map(|sub| sub.as_str().to_owned()),
             email: profile.email.map(|email| email.as_given().to_owned()),
         },

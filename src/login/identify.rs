@@ -28,15 +28,27 @@ impl Identified {
 }
 
 impl Logins {
-    pub(super) async fn identify(&self, login: &Login) -> Result<Identified, LoginError> {
+    /// Who it is; none for a newcomer who can be made known.
+    pub(super) async fn identify(&self, login: &Login) -> Result<Option<Identified>, LoginError> {
         let store = &self.runner.store;
         if login.email.is_none() && login.sub.is_none() {
             return Err(LoginError::Nobody);
         }
-        let user = match find(store, store.reader(), login).await? {
-            Some(user) => user,
-            None => create(store, login).await?,
-        };
+        match find(store, store.reader(), login).await? {
+            Some(user) => Ok(Some(self.identified(user, login).await?)),
+            None if login.email.is_none() => Err(LoginError::Unknown),
+            None => Ok(None),
+        }
+    }
+
+    /// Makes a newcomer known. It waits for the head of the log.
+    pub(super) async fn create(&self, login: &Login) -> Result<Identified, LoginError> {
+        let user = create(&self.runner.store, login).await?;
+        Ok(self.identified(user, login).await?)
+    }
+
+    async fn identified(&self, user: UserRecord, login: &Login) -> Result<Identified, StoreError> {
+        let store = &self.runner.store;
         let (mut profile, mut changed) = user.profile.with(login);
         if changed.contains(&ProfileField::Sub) && taken(store, &user, &profile).await? {
             tracing::warn!(user = %user.id, "a login's sub is another user's; the address decides and the sub stays there");

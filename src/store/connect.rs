@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use sea_orm::{ConnectOptions, DatabaseBackend, DbErr, RuntimeErr};
+use sea_orm::{ConnectOptions, ConnectionTrait, DatabaseBackend, DbErr, RuntimeErr};
+use tokio::sync::Semaphore;
 
 use super::error::{Doing, StoreError};
 use super::{Store, schema};
@@ -144,7 +145,12 @@ impl Store {
         db.set_metric_callback(move |_| {
             counted.fetch_add(1, Ordering::Relaxed);
         });
-        Ok(Store { db, clock, writer: Arc::default(), everyone_seeded: false, statements })
+        let turns = match Database::of(ConnectionTrait::get_database_backend(&db)) {
+            Database::Sqlite => 1,
+            Database::Postgres => (connections_max / 2).max(1),
+        };
+        let turns = Arc::new(Semaphore::new(turns as usize));
+        Ok(Store { db, clock, turns, everyone_seeded: false, statements })
     }
 }
 

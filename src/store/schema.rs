@@ -48,7 +48,7 @@ pub fn expected_schema() -> String {
 /// When a step fails: the schema and the data are then as before.
 pub(super) async fn up(store: &Store) -> Result<Vec<String>, StoreError> {
     const DOING: &str = "migrating the schema";
-    let _writer = store.writer.lock().await;
+    let _turn = store.turn_for_head().await;
     let tx = begin(store).await?;
     let before: BTreeSet<String> = applied(&tx).await?.into_iter().collect();
     let known: BTreeSet<String> = expected().into_iter().collect();
@@ -68,7 +68,7 @@ pub(super) async fn up(store: &Store) -> Result<Vec<String>, StoreError> {
 /// When a step fails: the schema and the data are then as before.
 async fn down(store: &Store, steps: Option<u32>) -> Result<Vec<String>, StoreError> {
     const DOING: &str = "taking the schema back";
-    let _writer = store.writer.lock().await;
+    let _turn = store.turn_for_head().await;
     let tx = begin(store).await?;
     let before: BTreeSet<String> = applied(&tx).await?.into_iter().collect();
     Migrator::down(&tx, steps).await.doing(DOING)?;

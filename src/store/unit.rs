@@ -8,7 +8,7 @@ use entitled_model::{EventId, GroupId, Instant, Position, SourceName, UserId};
 use sea_orm::{
     ActiveValue::Set, ConnectionTrait, DatabaseTransaction, EntityTrait, TransactionOptions, TransactionTrait,
 };
-use tokio::sync::OwnedMutexGuard;
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::error::{Doing, StoreError};
 use super::project::{Projector, Tables};
@@ -27,7 +27,7 @@ pub struct Unit {
     at: Instant,
     clock: Clock,
     everyone_seeded: bool,
-    _writer: Option<OwnedMutexGuard<()>>,
+    _turn: OwnedSemaphorePermit,
 }
 
 impl Store {
@@ -37,7 +37,7 @@ impl Store {
     /// When the database does not answer, or the head stays taken for too long.
     pub async fn begin(&self) -> Result<Unit, StoreError> {
         const DOING: &str = "taking the head of the log";
-        let writer = self.turn().await;
+        let turn = self.turn_for_head().await;
         let options = TransactionOptions {
             // A deferred transaction that reads before it writes fails at once when another process wrote in between.
             sqlite_transaction_mode: Some(sea_orm::SqliteTransactionMode::Immediate),
@@ -56,7 +56,7 @@ impl Store {
         let digest = digest.try_into().map_err(|_| StoreError::damaged("the head's digest is not 32 bytes"))?;
         let head = Position(row.try_get_by_index(0).doing(DOING)?);
         let (clock, everyone_seeded) = (self.clock.clone(), self.everyone_seeded);
-        Ok(Unit { tx, head, digest, at: clock.now(), clock, everyone_seeded, _writer: writer })
+        Ok(Unit { tx, head, digest, at: clock.now(), clock, everyone_seeded, _turn: turn })
     }
 }
 

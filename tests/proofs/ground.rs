@@ -297,6 +297,7 @@ impl Ground {
     async fn login(&self, person: Name) -> String {
         let logins =
             Logins::new(self.runner(), Duration::from_hours(1), false, TaskTracker::new(), CancellationToken::new());
+        let logins = Arc::new(logins);
         let login = Login {
             email: Some(EmailAddress::parse(&email(person)).expect("an address")),
             sub: Some(Subject::parse(&format!("sub-{person}")).expect("a sub")),
