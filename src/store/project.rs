@@ -3,10 +3,11 @@
 //! The same code writes the current tables in an append's transaction, and the replayed ones that `verify` compares with.
 
 mod columns;
+mod opened;
 mod standing;
 mod write;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 
 use entitled_model::event::{GrantCreated, Granted};
 use entitled_model::projection::{RowChange, Since};
@@ -18,7 +19,8 @@ use serde_json::json;
 
 use super::error::{Doing, StoreError};
 use super::sql::{Dialect, Field, time};
-use columns::{ENTITLEMENT, GRANT, GROUP, MEMBERSHIP, REPLACE_ENTITLEMENT, REPLACE_RESOURCE, RESOURCE, USER};
+use columns::{ENTITLEMENT, GRANT, GROUP, REPLACE_ENTITLEMENT, REPLACE_RESOURCE, RESOURCE, USER};
+use opened::Opened;
 
 /// The most row changes held back before they are written.
 const PENDING_ROWS_MAX: usize = 50_000;
@@ -40,8 +42,6 @@ impl Tables {
 #[derive(Serialize)]
 struct Row(GroupId, UserId, SourceName, i64, String);
 
-type Key = (GroupId, UserId, SourceName);
-
 /// Row changes on their way into the tables. What can't be reordered is written before it would be.
 pub(super) struct Projector {
     tables: Tables,
@@ -60,8 +60,9 @@ struct Pending {
     renamed: Vec<(GroupId, String)>,
     grants: Vec<Json>,
     closed: Vec<Row>,
-    opened: Vec<Row>,
-    opened_keys: HashSet<Key>,
+    opened: BTreeMap<GroupId, Vec<Opened>>,
+    /// How many memberships those are.
+    opened_rows: usize,
     /// Each with its last word: a value, or none.
     entitlements: BTreeMap<(UserId, SourceName, String), Option<(String, Since)>>,
     /// Each with its last attributes.
@@ -76,9 +77,17 @@ impl Pending {
             + self.renamed.len()
             + self.grants.len()
             + self.resources.len()
-            + self.opened.len()
+            + self.opened_rows
             + self.closed.len()
             + self.entitlements.len()
+    }
+
+    fn has_opened(&self, group: GroupId, source: &SourceName, users: &[UserId]) -> bool {
+        self.opened
+            .get(&group)
+            .into_iter()
+            .flatten()
+            .any(|opened| opened.source == *source && users.iter().any(|user| opened.users.contains(user)))
     }
 }
 
@@ -180,11 +189,12 @@ impl Projector {
                     self.delete_grants(conn, grants).await?;
                 }
                 RowChange::OpenMemberships { group, source, users } => {
-                    self.pending.opened.extend(membership_rows(group, source, users, since));
-                    self.pending.opened_keys.extend(users.iter().map(|user| (group, *user, source.clone())));
+                    self.pending.opened_rows += users.len();
+                    let opened = Opened { group, source: source.clone(), users: users.to_vec(), since };
+                    self.pending.opened.entry(group).or_default().push(opened);
                 }
                 RowChange::CloseMemberships { group, source, users } => {
-                    if users.iter().any(|user| self.pending.opened_keys.contains(&(group, *user, source.clone()))) {
+                    if self.pending.has_opened(group, source, users) {
                         self.finish(conn).await?;
                     }
                     self.pending.closed.extend(membership_rows(group, source, users, since));
@@ -219,7 +229,7 @@ impl Projector {
     /// Writes everything taken so far.
     pub(super) async fn finish(&mut self, conn: &impl ConnectionTrait) -> Result<(), StoreError> {
         let pending = std::mem::take(&mut self.pending);
-        let Pending { users, suspensions, groups, renamed, grants, closed, opened, opened_keys: _, .. } = pending;
+        let Pending { users, suspensions, groups, renamed, grants, closed, opened, .. } = pending;
         let (entitlements, resources) = (pending.entitlements, pending.resources);
         self.insert(conn, "user_account", &USER, "", &users).await?;
         self.suspend(conn, suspensions).await?;
@@ -227,7 +237,8 @@ impl Projector {
         self.insert(conn, "user_group", &GROUP, "", &groups).await?;
         self.insert(conn, "access_grant", &GRANT, "", &grants).await?;
         self.close(conn, &closed).await?;
-        self.insert(conn, "membership", &MEMBERSHIP, "", &opened).await?;
+        let opened: Vec<Opened> = opened.into_values().flatten().collect();
+        self.open(conn, &opened).await?;
         let resource = |((kind, id), (attributes, since)): ((String, String), (String, Since))| {
             json!([kind, id, attributes, since.position, time(since.at)])
         };

@@ -33,14 +33,6 @@ pub(super) const GRANT: [(&str, Field); 7] = [
     ("since_at", Field::Time),
 ];
 
-pub(super) const MEMBERSHIP: [(&str, Field); 5] = [
-    ("group_id", Field::Uuid),
-    ("user_id", Field::Uuid),
-    ("source", Field::Text),
-    ("from_position", Field::Int),
-    ("from_at", Field::Time),
-];
-
 pub(super) const ENTITLEMENT: [(&str, Field); 6] = [
     ("user_id", Field::Uuid),
     ("source", Field::Text),
