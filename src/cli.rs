@@ -20,6 +20,7 @@ mod role;
 mod say;
 mod schema;
 mod serve;
+mod server;
 mod settings;
 mod simulate;
 mod snapshot;
@@ -59,6 +60,9 @@ struct Global {
     /// The configuration [default: config/default.toml if there is one, else built-in defaults]
     #[arg(long, global = true, value_name = "FILE", env = "ENTITLED_CONFIG")]
     config: Option<PathBuf>,
+    /// Ask this running entitled over HTTP, in the place of the database; ENTITLED_TOKEN or ENTITLED_TOKEN_FILE gives the token
+    #[arg(long, global = true, value_name = "URL", env = "ENTITLED_SERVER", hide_env_values = true)]
+    server: Option<String>,
     /// How logs are written to stderr [default: as configured, else text]
     #[arg(long, global = true, value_name = "FORMAT")]
     log_format: Option<Format>,
@@ -167,6 +171,9 @@ pub fn main() -> ExitCode {
 
 async fn run(cli: Cli) -> Result<Exit, CliError> {
     let Cli { global, command } = cli;
+    if let Some(address) = &global.server {
+        return server::run(command, address, &global).await;
+    }
     match command {
         // These make a configuration of their own; one that is named must be sound all the same.
         Command::Simulate(options) => {
@@ -236,10 +243,12 @@ fn named(global: &Global) -> Result<(), CliError> {
 }
 
 fn load(global: &Global) -> Result<config::Loaded, CliError> {
-    let environment: BTreeMap<String, String> = std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-        .collect();
-    config::load(global.config.as_deref(), &environment).map_err(CliError::config)
+    config::load(global.config.as_deref(), &environment()).map_err(CliError::config)
+}
+
+fn environment() -> BTreeMap<String, String> {
+    let variables = std::env::vars_os();
+    variables.filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))).collect()
 }
 
 impl From<Format> for LogFormat {

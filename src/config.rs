@@ -25,6 +25,7 @@ mod reader;
 mod scheduler;
 mod secret;
 mod sentry;
+mod server;
 mod source;
 mod suggest;
 #[cfg(test)]
@@ -50,6 +51,7 @@ pub use problem::{ConfigError, Place, Problem};
 pub use scheduler::SchedulerConfig;
 pub use secret::{Secret, SecretOrigin};
 pub use sentry::SentryConfig;
+pub use server::ServerConfig;
 pub use source::common::{CommonSource, Rate, Retry, Schedule};
 pub use source::deploycenter::{DeployCenterConfig, EnumerateConfig, Fallback, QueryMethod};
 pub use source::google_workspace::{Directory, GoogleCredentials, GoogleWorkspaceConfig, Nested, ServiceAccountKey};

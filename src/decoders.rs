@@ -1,7 +1,7 @@
 //! Every decoder of what comes from outside, by name, each held to its promises on any bytes: it does not panic, and it never
 //! reads as "known and empty" what does not say so. For the tests here and for the targets in `fuzz/`; not in the product.
 //!
-//! May import: http, source, the model.
+//! May import: http, remote, source, the model.
 
 #[cfg(test)]
 mod tests;
@@ -10,6 +10,7 @@ use entitled_model::event::Event;
 use serde_json::Value;
 
 use crate::http;
+use crate::remote;
 use crate::source;
 
 /// A decoder, and a check of its promises that panics when one is broken.
@@ -19,7 +20,7 @@ pub type Decoder = (&'static str, fn(&[u8]));
 #[must_use]
 pub fn all() -> Vec<Decoder> {
     let events: [Decoder; 1] = [("event", event)];
-    [&source::DECODERS[..], &http::DECODERS[..], &[&events[..]]].concat().concat()
+    [&source::DECODERS[..], &http::DECODERS[..], &[&remote::DECODERS[..], &events[..]]].concat().concat()
 }
 
 /// Checks one decoder on these bytes.

@@ -37,10 +37,20 @@ use utoipa::{Modify, OpenApi};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+pub use admin::access::{EffectiveAccessView, PermissionView, ResourceAccessView};
+pub use admin::grants::{GrantView, GrantsView, ResourceTypesView};
+pub use admin::groups::{AdminGroupView, AdminGroupsView, ListedGroupView};
+pub use admin::members::{MemberView, MembersView, SupportView};
+pub use admin::plans::{PlanView, PlansView};
+pub use admin::roles::{RoleView, RolesView};
+pub use admin::tokens::{NewTokenView, TokenView, TokensView};
+pub use admin::users::{AdminUserView, AdminUsersView};
 pub use auth::{Failures, Keys, Proxy};
+pub use check::PathView;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use decoders::DECODERS;
-pub use history::audit::{csv as audit_csv, lines as audit_lines};
+pub use history::audit::{AuditView, csv as audit_csv, lines as audit_lines};
+pub use history::events::EventsView;
 pub use history::{DiffView, EntryView, EventView, HistoryView, MembershipsView, WhyView};
 pub use problem::Problem;
 pub use server::serve;

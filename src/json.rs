@@ -52,6 +52,14 @@ where
     Option::<Vec<Object<T>>>::deserialize(deserializer).map(|objects| objects.map(values))
 }
 
+/// What may be `null` and must not be left out: `#[serde(deserialize_with = "json::said")]`. A page that does not say what follows is not the last.
+///
+/// # Errors
+/// When it is neither `null` nor reads as `T`.
+pub fn said<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    Option::deserialize(deserializer)
+}
+
 fn values<T>(objects: Vec<Object<T>>) -> Vec<T> {
     objects.into_iter().map(|Object(value)| value).collect()
 }

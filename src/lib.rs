@@ -19,6 +19,7 @@ pub mod metrics;
 pub mod oidc;
 pub mod provision;
 pub mod reconcile;
+pub mod remote;
 pub mod report;
 pub mod runner;
 pub mod scheduler;

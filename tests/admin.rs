@@ -42,6 +42,8 @@ mod plans;
 mod roles;
 #[path = "admin/schemathesis.rs"]
 mod schemathesis;
+#[path = "admin/server.rs"]
+mod server;
 #[path = "admin/tag.rs"]
 mod tag;
 #[path = "admin/tokens.rs"]

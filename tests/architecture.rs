@@ -47,8 +47,9 @@ const MODULES: &[(&str, &[&str])] = &[
             "store",
         ],
     ),
-    // In tests and fuzzing alone; source and http name its type.
-    ("decoders", &["http", "source"]),
+    // In tests and fuzzing alone; source, http and remote name its type.
+    ("decoders", &["http", "remote", "source"]),
+    ("remote", &["config", "decoders", "http", "json"]),
     (
         "daemon",
         &[
@@ -80,6 +81,7 @@ const MODULES: &[(&str, &[&str])] = &[
             "http",
             "metrics",
             "reconcile",
+            "remote",
             "report",
             "runner",
             "source",
@@ -95,7 +97,7 @@ const CRATES: [(&str, &[&str]); 17] = [
     ("entitled_migration", &["store"]),
     // Named in a log filter alone.
     ("sqlx", &["cli/telemetry"]),
-    ("reqwest", &["source", "oidc", "cli/demo"]),
+    ("reqwest", &["source", "oidc", "remote", "cli/demo"]),
     ("governor", &["source"]),
     ("backoff", &["source"]),
     ("jsonwebtoken", &["source", "oidc"]),

@@ -96,6 +96,12 @@ impl Lifetime {
         (1..=Self::DAYS_MAX).contains(&days).then_some(Self(days))
     }
 
+    /// The number of days.
+    #[must_use]
+    pub fn in_days(self) -> i64 {
+        self.0
+    }
+
     /// When a token made now ends.
     #[must_use]
     pub fn ends(self, now: Instant) -> Instant {

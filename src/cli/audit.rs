@@ -12,7 +12,7 @@ use crate::history::{Audit, HistoryError};
 use crate::http::{self, EventView};
 
 /// The events that are read at once.
-const PAGE_EVENTS: usize = 1_000;
+pub(super) const PAGE_EVENTS: usize = 1_000;
 /// How much of a payload a table shows, in characters.
 const PAYLOAD_CHARS_MAX: usize = 80;
 
@@ -20,28 +20,28 @@ const PAYLOAD_CHARS_MAX: usize = 80;
 pub struct Options {
     /// Who decided: operator, system, key:NAME, source:NAME
     #[arg(long)]
-    actor: Option<String>,
+    pub(super) actor: Option<String>,
     /// An event's type, or with * at its end the beginning of some: membership.changed, user.*
     #[arg(long)]
-    action: Option<String>,
+    pub(super) action: Option<String>,
     /// What it happened to: user:ID, group:ID, resource:TYPE:ID, plan:HASH, source:NAME
     #[arg(long, value_parser = subject)]
-    subject: Option<(String, String)>,
+    pub(super) subject: Option<(String, String)>,
     /// Only what came after: an instant such as 2026-11-22T10:00:00Z, or a position of the log such as @1234
     #[arg(long, value_name = "T")]
-    since: Option<Moment>,
+    pub(super) since: Option<Moment>,
     /// Only what came up to
     #[arg(long, value_name = "T")]
-    until: Option<Moment>,
+    pub(super) until: Option<Moment>,
     /// The most events [default: 100 in a table, all otherwise]
     #[arg(long, value_name = "N")]
-    limit: Option<usize>,
+    pub(super) limit: Option<usize>,
     #[arg(long, value_enum, default_value_t = Form::Table)]
-    output: Form,
+    pub(super) output: Form,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Form {
+pub(super) enum Form {
     Table,
     /// An event a line
     Jsonl,
@@ -55,33 +55,60 @@ fn subject(text: &str) -> Result<(String, String), String> {
 pub async fn run(options: Options, config: &Config, clock: &Clock) -> Result<Exit, CliError> {
     let history = history(config, clock).await?;
     let Options { actor, action, subject, since, until, limit, output } = options;
-    let mut left = limit.unwrap_or(if output == Form::Table { 100 } else { usize::MAX });
+    let mut telling = Telling::new(limit, output);
     let mut asked = Audit { actor, action, subject, since, until, before: None };
-    let mut shown = Vec::new();
-    let mut is_first = true;
-    while left > 0 && !say::is_unheard() {
-        let page = history.audit(&asked, left.min(PAGE_EVENTS)).await.map_err(refused)?;
-        left -= page.rows.len();
-        let events: Vec<EventView> = page.rows.into_iter().map(EventView::from).collect();
-        match output {
-            Form::Table => shown.extend(events),
-            Form::Jsonl => write(&http::audit_lines(&events)),
-            Form::Csv => write(&csv(&events, is_first)?),
-        }
-        is_first = false;
+    while telling.goes_on() {
+        let page = history.audit(&asked, telling.left.min(PAGE_EVENTS)).await.map_err(refused)?;
+        telling.page(page.rows.into_iter().map(EventView::from).collect())?;
         asked.before = page.next;
         if asked.before.is_none() {
             break;
         }
     }
-    if output == Form::Table {
+    telling.end();
+    Ok(Exit::Done)
+}
+
+/// What is told page by page; a table is told at the end.
+pub(super) struct Telling {
+    /// How many events may still be told.
+    pub left: usize,
+    output: Form,
+    shown: Vec<EventView>,
+    is_first: bool,
+}
+
+impl Telling {
+    pub fn new(limit: Option<usize>, output: Form) -> Self {
+        let left = limit.unwrap_or(if output == Form::Table { 100 } else { usize::MAX });
+        Self { left, output, shown: Vec::new(), is_first: true }
+    }
+
+    pub fn goes_on(&self) -> bool {
+        self.left > 0 && !say::is_unheard()
+    }
+
+    pub fn page(&mut self, events: Vec<EventView>) -> Result<(), CliError> {
+        self.left = self.left.saturating_sub(events.len());
+        match self.output {
+            Form::Table => self.shown.extend(events),
+            Form::Jsonl => write(&http::audit_lines(&events)),
+            Form::Csv => write(&csv(&events, self.is_first)?),
+        }
+        self.is_first = false;
+        Ok(())
+    }
+
+    pub fn end(self) {
+        if self.output != Form::Table {
+            return;
+        }
         let row = |event: EventView| {
             let payload = cut(&event.payload.to_string(), PAYLOAD_CHARS_MAX);
-            [event.position.to_string(), event.recorded_at, event.actor, event.event_type.to_owned(), payload]
+            [event.position.to_string(), event.recorded_at, event.actor, event.event_type, payload]
         };
-        say!("{}", table(["position", "at", "actor", "action", "what"], shown.into_iter().map(row)));
+        say!("{}", table(["position", "at", "actor", "action", "what"], self.shown.into_iter().map(row)));
     }
-    Ok(Exit::Done)
 }
 
 fn refused(error: HistoryError) -> CliError {

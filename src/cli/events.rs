@@ -16,11 +16,11 @@ use crate::history::{Follower, History};
 use crate::http::EventView;
 
 /// How many events are told when no position is named.
-const LAST_EVENTS: i64 = 20;
+pub(super) const LAST_EVENTS: i64 = 20;
 /// The events that are read at once.
 const PAGE_EVENTS: u64 = 100;
 /// How long one wait for news lasts; then it begins anew, and whoever has gone is noticed.
-const WAIT: Duration = Duration::from_secs(30);
+pub(super) const WAIT: Duration = Duration::from_secs(30);
 /// How much of a payload a line of text shows, in characters; JSON has all of it.
 const PAYLOAD_CHARS_MAX: usize = 100;
 
@@ -92,7 +92,7 @@ async fn tell(history: &History, after: &mut Position, output: Output) -> Result
     }
 }
 
-fn line(event: &EventView, output: Output) -> Result<(), CliError> {
+pub(super) fn line(event: &EventView, output: Output) -> Result<(), CliError> {
     if output == Output::Json {
         let text = serde_json::to_string(event);
         say!("{}", text.map_err(|error| CliError::internal("an event can't be written as JSON", error))?);

@@ -8,6 +8,7 @@ use crate::admin::AdminError;
 use crate::config::ConfigError;
 use crate::daemon::StartError;
 use crate::history::HistoryError;
+use crate::remote::RemoteError;
 use crate::store::StoreError;
 
 /// How a command ended that did not break off.
@@ -94,6 +95,13 @@ impl From<AdminError> for CliError {
             AdminError::Store(error) => error.into(),
             error => Self { code: 2, error: error.into(), help: None },
         }
+    }
+}
+
+impl From<RemoteError> for CliError {
+    fn from(error: RemoteError) -> Self {
+        let code = if error.is_of_the_question() { 2 } else { 1 };
+        Self { code, help: error.help().map(str::to_owned), error: error.into() }
     }
 }
 

@@ -2,9 +2,8 @@
 
 use clap::Subcommand;
 use entitled_model::GrantId;
-use entitled_model::instant::written;
-use entitled_model::resource::{RESOURCE_TYPES, ResourceType};
-use serde_json::{Value, json};
+use entitled_model::resource::ResourceType;
+use serde_json::json;
 use uuid::Uuid;
 
 use super::say::{say, table};
@@ -12,6 +11,7 @@ use super::{CliError, Exit, Output, admin, group, open};
 use crate::admin::AdminError;
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::http::{GrantView, ResourceTypesView};
 use crate::store::{Access, GrantFilter, GrantRecord, Store};
 
 /// How many grants are read at a time.
@@ -70,7 +70,7 @@ pub async fn run(grant: Grant, config: &Config, clock: &Clock) -> Result<Exit, C
             say!("{}", made.granted.grant);
         }
         Grant::Delete { grant } => admin(config, clock).await?.delete_grant(GrantId(grant)).await?,
-        Grant::ResourceTypes { output } => resource_types(output),
+        Grant::ResourceTypes { output } => show_types(ResourceTypesView::all(), output),
     }
     Ok(Exit::Done)
 }
@@ -102,40 +102,30 @@ async fn list(store: &Store, filter: &GrantFilter, output: Output) -> Result<(),
         }
         grants.extend(page);
     }
+    show(grants.into_iter().map(GrantView::from).collect(), output);
+    Ok(())
+}
+
+pub(super) fn show(grants: Vec<GrantView>, output: Output) {
     match output {
-        Output::Json => {
-            let grant = |record: &GrantRecord| {
-                let GrantRecord { group, group_name, granted, created_at } = record;
-                json!({"id": granted.grant, "group_id": group, "group": group_name, "permission": granted.permission,
-                    "resource_type": granted.resource_type, "resource_id": granted.resource_id,
-                    "created_at": written(*created_at)})
-            };
-            say!("{:#}", Value::from_iter(grants.iter().map(grant)));
-        }
+        Output::Json => say!("{:#}", json!(grants)),
         Output::Table => {
-            let rows = grants.into_iter().map(|GrantRecord { group: _, group_name, granted, created_at }| {
-                let resource = format!("{}:{}", granted.resource_type, granted.resource_id);
-                [granted.grant.to_string(), group_name, granted.permission, resource, written(created_at)]
+            let rows = grants.into_iter().map(|grant| {
+                let resource = format!("{}:{}", grant.resource_type, grant.resource_id);
+                [grant.id, grant.group, grant.permission, resource, grant.created_at]
             });
             say!("{}", table(["id", "group", "permission", "resource", "created at"], rows));
         }
     }
-    Ok(())
 }
 
-fn resource_types(output: Output) {
+pub(super) fn show_types(ResourceTypesView { resource_types }: ResourceTypesView, output: Output) {
     match output {
-        Output::Json => {
-            let kind = |kind: &ResourceType| {
-                json!({"key": kind.key, "path": kind.path, "name": kind.name, "id_format": kind.id_format(),
-                    "id_example": kind.example, "listed": kind.listed.as_str()})
-            };
-            say!("{:#}", Value::from_iter(RESOURCE_TYPES.iter().map(kind)));
-        }
+        Output::Json => say!("{:#}", json!(resource_types)),
         Output::Table => {
-            let rows = RESOURCE_TYPES.iter().map(|kind| {
-                [kind.key, kind.name, kind.id_format(), kind.example, kind.listed.as_str()].map(str::to_owned)
-            });
+            let rows = resource_types
+                .into_iter()
+                .map(|kind| [kind.key, kind.name, kind.id_format, kind.id_example, kind.listed]);
             say!("{}", table(["type", "name", "ids", "example", "listed"], rows));
         }
     }

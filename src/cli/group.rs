@@ -12,7 +12,7 @@ use super::{CliError, Exit, Output, admin, open, user};
 use crate::admin::AdminError;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::store::{Access, MembershipRow, Store};
+use crate::store::{Access, GroupRow, MembershipRow, Store};
 
 #[derive(Subcommand)]
 pub enum Group {
@@ -103,49 +103,91 @@ fn instant(text: &str) -> Result<Instant, String> {
 
 pub(super) async fn found(store: &Store, name: &str) -> Result<GroupId, CliError> {
     let found = store.group_by_any_name(name).await?;
-    found.ok_or_else(|| CliError::usage("there is no such group", "entitled group list shows all"))
+    found.ok_or_else(unknown)
+}
+
+pub(super) fn unknown() -> CliError {
+    CliError::usage("there is no such group", "entitled group list shows all")
 }
 
 async fn user_of(store: &Store, name: &str) -> Result<UserId, CliError> {
     user::found(store, name).await.map(|user| user.id)
 }
 
+/// A group in the list.
+pub(super) struct Listed {
+    pub id: String,
+    pub name: String,
+    pub managed_by: Option<String>,
+    pub members: u64,
+}
+
+/// A source's support for a membership.
+pub(super) struct Member {
+    pub user: String,
+    pub email: Option<String>,
+    pub source: String,
+    pub added_at: String,
+    pub due_at: Option<String>,
+}
+
 async fn list(store: &Store, output: Output) -> Result<(), CliError> {
-    let groups = store.groups().await?;
+    let listed = |group: GroupRow| Listed {
+        id: group.id.to_string(),
+        name: group.name,
+        managed_by: group.managed_by.map(|source| source.to_string()),
+        members: group.members,
+    };
+    show_list(store.groups().await?.into_iter().map(listed).collect(), output);
+    Ok(())
+}
+
+pub(super) fn show_list(groups: Vec<Listed>, output: Output) {
     match output {
         Output::Json => {
-            let group = |g: &crate::store::GroupRow| json!({"id": g.id, "name": g.name, "managed_by": g.managed_by, "members": g.members});
-            say!("{:#}", Value::from_iter(groups.iter().map(group)));
+            let group =
+                |g: Listed| json!({"id": g.id, "name": g.name, "managed_by": g.managed_by, "members": g.members});
+            say!("{:#}", Value::from_iter(groups.into_iter().map(group)));
         }
         Output::Table => {
-            let managed_by =
-                |g: &crate::store::GroupRow| g.managed_by.as_ref().map(ToString::to_string).unwrap_or_default();
-            let rows = groups.iter().map(|g| [g.name.clone(), managed_by(g), g.members.to_string()]);
+            let rows = groups.into_iter().map(|g| [g.name, g.managed_by.unwrap_or_default(), g.members.to_string()]);
             say!("{}", table(["group", "managed by", "members"], rows));
         }
     }
-    Ok(())
 }
 
 async fn members(store: &Store, group: GroupId, output: Output) -> Result<(), CliError> {
     let members = store.memberships_of_group(store.reader(), group).await?;
     let users: Vec<_> = members.iter().map(|member| member.user).collect();
     let addresses = store.emails_of(store.reader(), &users).await?;
+    let member = |row: &MembershipRow| Member {
+        user: row.user.to_string(),
+        email: addresses.get(&row.user).cloned(),
+        source: row.source.to_string(),
+        added_at: written(row.added_at),
+        due_at: row.due_at.map(written),
+    };
+    show_members(members.iter().map(member).collect(), output);
+    Ok(())
+}
+
+pub(super) fn show_members(members: Vec<Member>, output: Output) {
     match output {
         Output::Json => {
-            let member = |m: &MembershipRow| {
-                let member = json!({"user": m.user, "email": addresses.get(&m.user), "source": m.source, "added_at": written(m.added_at)});
-                with_due_at(member, m)
+            let member = |Member { user, email, source, added_at, due_at }| {
+                let mut member = json!({"user": user, "email": email, "source": source, "added_at": added_at});
+                if let Some(due_at) = due_at {
+                    member["due_at"] = Value::from(due_at);
+                }
+                member
             };
-            say!("{:#}", Value::from_iter(members.iter().map(member)));
+            say!("{:#}", Value::from_iter(members.into_iter().map(member)));
         }
         Output::Table => {
-            let who = |m: &MembershipRow| addresses.get(&m.user).cloned().unwrap_or_else(|| m.user.to_string());
-            let rows = members.iter().map(|m| [who(m), m.source.to_string(), written(m.added_at), due_at(m)]);
-            say!("{}", table(["user", "source", "added at", "due at"], rows));
+            let row = |m: Member| [m.email.unwrap_or(m.user), m.source, m.added_at, m.due_at.unwrap_or_default()];
+            say!("{}", table(["user", "source", "added at", "due at"], members.into_iter().map(row)));
         }
     }
-    Ok(())
 }
 
 /// A membership in JSON; one that its source no longer lists says when it goes.

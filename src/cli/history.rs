@@ -24,75 +24,75 @@ const DETAILS_CHARS_MAX: usize = 80;
 #[derive(Args)]
 pub struct HistoryOptions {
     #[command(flatten)]
-    about: AboutOptions,
+    pub(super) about: AboutOptions,
     /// Only what came after: an instant such as 2026-11-22T10:00:00Z, or a position of the log such as @1234
     #[arg(long, value_name = "T")]
-    since: Option<Moment>,
+    pub(super) since: Option<Moment>,
     /// Only what came up to
     #[arg(long, value_name = "T")]
-    until: Option<Moment>,
+    pub(super) until: Option<Moment>,
     /// Where the answer before was cut
     #[arg(long, value_name = "PLACE")]
-    after: Option<Place>,
+    pub(super) after: Option<Place>,
     #[command(flatten)]
-    form: Form,
+    pub(super) form: Form,
 }
 
 #[derive(Args)]
 #[group(required = true, multiple = false)]
-struct AboutOptions {
+pub(super) struct AboutOptions {
     /// An e-mail, a sub or a user id
     #[arg(long, value_name = "U")]
-    user: Option<String>,
+    pub(super) user: Option<String>,
     /// The group's name or id; one that was deleted included
     #[arg(long)]
-    group: Option<String>,
+    pub(super) group: Option<String>,
 }
 
 #[derive(Args)]
 pub struct MembersOptions {
     /// An instant such as 2026-11-22T10:00:00Z, or a position of the log such as @1234 [default: now]
     #[arg(long, value_name = "T")]
-    as_of: Option<Moment>,
+    pub(super) as_of: Option<Moment>,
     /// Only those of an e-mail, a sub or a user id
     #[arg(long, value_name = "U")]
-    user: Option<String>,
+    pub(super) user: Option<String>,
     /// Only those of a group, by name or id
     #[arg(long)]
-    group: Option<String>,
+    pub(super) group: Option<String>,
     /// Where the answer before was cut; it is true at the same position
     #[arg(long, value_name = "PLACE")]
-    after: Option<MemberPlace>,
+    pub(super) after: Option<MemberPlace>,
     #[command(flatten)]
-    form: Form,
+    pub(super) form: Form,
 }
 
 #[derive(Args)]
 pub struct DiffOptions {
     /// The first moment: an instant such as 2026-11-22T10:00:00Z, or a position of the log such as @1234
     #[arg(value_name = "T1")]
-    from: Moment,
+    pub(super) from: Moment,
     /// The second
     #[arg(value_name = "T2")]
-    to: Moment,
+    pub(super) to: Moment,
     /// Where the answer before was cut
     #[arg(long, value_name = "PLACE")]
-    after: Option<Place>,
+    pub(super) after: Option<Place>,
     #[command(flatten)]
-    form: Form,
+    pub(super) form: Form,
 }
 
 #[derive(Args)]
-struct Form {
+pub(super) struct Form {
     /// How many rows at most, 1 to 10,000; the answer says where the rest begins
     #[arg(long, value_name = "ROWS", default_value_t = ROWS_MAX, value_parser = clap::value_parser!(i64).range(1..=ROWS_MAX))]
     limit: i64,
     #[arg(long, value_enum, default_value_t = Output::Table)]
-    output: Output,
+    pub(super) output: Output,
 }
 
 impl Form {
-    fn rows_max(&self) -> usize {
+    pub(super) fn rows_max(&self) -> usize {
         usize::try_from(self.limit).unwrap_or(1)
     }
 }
@@ -111,7 +111,10 @@ pub async fn run(options: HistoryOptions, config: &Config, clock: &Clock) -> Res
         (None, group) => About::Group(history.group(&group.unwrap_or_default()).await?),
     };
     let window = Window { since, until, after, rows_max: form.rows_max() };
-    let answer: HistoryView = history.of(about, &window).await?.into();
+    show(history.of(about, &window).await?.into(), &form)
+}
+
+pub(super) fn show(answer: HistoryView, form: &Form) -> Result<Exit, CliError> {
     if form.output == Output::Json {
         return document(&answer);
     }
@@ -133,7 +136,10 @@ pub async fn members(options: MembersOptions, config: &Config, clock: &Clock) ->
         None => None,
     };
     let asked = Members { as_of, user, group, after, rows_max: form.rows_max() };
-    let answer: MembershipsView = history.members(&asked).await?.into();
+    show_members(history.members(&asked).await?.into(), &form)
+}
+
+pub(super) fn show_members(answer: MembershipsView, form: &Form) -> Result<Exit, CliError> {
     if form.output == Output::Json {
         return document(&answer);
     }
@@ -150,7 +156,10 @@ pub async fn diff(options: DiffOptions, config: &Config, clock: &Clock) -> Resul
     let DiffOptions { from, to, after, form } = options;
     let history = history(config, clock).await?;
     let window = Window { since: Some(from), until: Some(to), after, rows_max: form.rows_max() };
-    let answer: DiffView = history.difference(&window).await?.into();
+    show_diff(history.difference(&window).await?.into(), &form)
+}
+
+pub(super) fn show_diff(answer: DiffView, form: &Form) -> Result<Exit, CliError> {
     if form.output == Output::Json {
         return document(&answer);
     }
@@ -173,7 +182,7 @@ fn entries(entries: &[EntryView]) {
             entry.position.to_string(),
             entry.recorded_at.clone(),
             entry.observed_at.clone(),
-            entry.change.unwrap_or(entry.event).to_owned(),
+            entry.change.as_ref().unwrap_or(&entry.event).clone(),
             entry.email.clone().or_else(|| entry.user.clone()).unwrap_or_default(),
             entry.group.clone().or_else(|| entry.group_id.clone()).unwrap_or_default(),
             or_none(&entry.source),

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use clap::Subcommand;
-use entitled_model::instant::written;
 use serde_json::{Value, json};
 
 use super::group::due_at;
@@ -11,6 +10,7 @@ use super::say::{say, table};
 use super::{CliError, Exit, Output, admin, open};
 use crate::clock::Clock;
 use crate::config::{self, Config};
+use crate::http::PlanView;
 use crate::store::{Access, HeldPlan, MembershipRow, Store};
 
 /// The most waiting removals that are listed: those that are due first.
@@ -73,7 +73,7 @@ pub async fn run(plan: Plan, config: &Config, clock: &Clock) -> Result<Exit, Cli
         Plan::Approve { hash, reason, expires_in } => {
             let expires_at = expires_in.map(|wait| clock.now() + wait);
             let plan = admin(config, clock).await?.approve_plan(&hash, &reason, expires_at).await?;
-            say!("approved: {}\nthe next run of {} applies it, if it is still the same plan", plan.hash, plan.source);
+            show_approved(&plan.hash, plan.source.as_str());
         }
         Plan::Reject { hash, reason } => {
             let plan = admin(config, clock).await?.reject_plan(&hash, &reason).await?;
@@ -107,51 +107,61 @@ async fn due(store: &Store, source: Option<&str>, output: Output) -> Result<(), 
 async fn list(store: &Store, output: Output) -> Result<(), CliError> {
     let mut listed = Vec::new();
     for plan in store.held_plans(store.reader()).await? {
-        let status = status(store, &plan).await?;
-        listed.push((plan, status));
+        listed.push(PlanView { changes: None, ..view(store, plan).await? });
     }
+    show_list(listed, output);
+    Ok(())
+}
+
+pub(super) fn show_list(plans: Vec<PlanView>, output: Output) {
     match output {
-        Output::Json => say!("{:#}", Value::from_iter(listed.iter().map(|(plan, status)| summary(plan, status)))),
+        Output::Json => say!("{:#}", json!(plans)),
         Output::Table => {
-            let rows = listed.iter().map(|(plan, status)| {
-                let (hash, changes) = (plan.hash[..12].to_owned(), format!("+{} -{}", plan.created, plan.removed));
-                [hash, plan.source.to_string(), (*status).to_owned(), changes, written(plan.since), plan.held.clone()]
+            let rows = plans.into_iter().map(|plan| {
+                let (hash, changes) = (short(&plan.hash).to_owned(), format!("+{} -{}", plan.created, plan.removed));
+                [hash, plan.source, plan.status, changes, plan.since, plan.held]
             });
             say!("{}", table(["plan", "source", "status", "changes", "held since", "why"], rows));
         }
     }
-    Ok(())
+}
+
+/// Enough of a hash to name the plan.
+pub(super) fn short(hash: &str) -> &str {
+    hash.get(..12).unwrap_or(hash)
 }
 
 async fn show(store: &Store, hash: &str, output: Output) -> Result<(), CliError> {
     let found = store.held_plan(store.reader(), hash).await?;
-    let unknown = || CliError::usage("there is no held plan of that hash", "entitled plan list shows all");
-    let plan = found.ok_or_else(unknown)?;
-    let status = status(store, &plan).await?;
-    if output == Output::Json {
-        let mut document = summary(&plan, status);
-        document["changes"] = plan.changes;
-        say!("{document:#}");
-        return Ok(());
-    }
-    say!("{}\n{}  {status}  +{} -{}\n{}", plan.hash, plan.source, plan.created, plan.removed, plan.held);
-    let rows = [("+", "created"), ("-", "removed")].into_iter().flat_map(|(sign, list)| {
-        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        let listed = plan.changes[list].as_array().into_iter().flatten();
-        listed.map(move |change| [sign.to_owned(), text(&change["user"]), text(&change["group"])])
-    });
-    say!("{}", table(["", "user", "group"], rows));
+    show_one(view(store, found.ok_or_else(unknown)?).await?, output);
     Ok(())
 }
 
-async fn status(store: &Store, plan: &HeldPlan) -> Result<&'static str, CliError> {
-    Ok(plan.status(store.approval(store.reader(), &plan.source).await?.as_ref()))
+pub(super) fn unknown() -> CliError {
+    CliError::usage("there is no held plan of that hash", "entitled plan list shows all")
 }
 
-fn summary(plan: &HeldPlan, status: &str) -> Value {
-    json!({
-        "hash": plan.hash, "source": plan.source, "status": status, "held": plan.held,
-        "created": plan.created, "removed": plan.removed, "since": written(plan.since), "seen_at": written(plan.seen_at),
-        "superseded_by": plan.superseded_by, "rejected": plan.rejected,
-    })
+pub(super) fn show_one(plan: PlanView, output: Output) {
+    if output == Output::Json {
+        say!("{:#}", json!(plan));
+        return;
+    }
+    let PlanView { hash, source, status, held, created, removed, changes, .. } = plan;
+    say!("{hash}\n{source}  {status}  +{created} -{removed}\n{held}");
+    let changes = changes.unwrap_or_default();
+    let rows = [("+", "created"), ("-", "removed")].into_iter().flat_map(|(sign, list)| {
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let listed = changes[list].as_array().into_iter().flatten();
+        listed.map(move |change| [sign.to_owned(), text(&change["user"]), text(&change["group"])])
+    });
+    say!("{}", table(["", "user", "group"], rows));
+}
+
+pub(super) fn show_approved(hash: &str, source: &str) {
+    say!("approved: {hash}\nthe next run of {source} applies it, if it is still the same plan");
+}
+
+async fn view(store: &Store, plan: HeldPlan) -> Result<PlanView, CliError> {
+    let approval = store.approval(store.reader(), &plan.source).await?;
+    Ok(PlanView::of(plan, approval.as_ref()))
 }

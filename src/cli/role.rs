@@ -41,10 +41,10 @@ pub enum Role {
 pub struct Subject {
     /// An e-mail, a sub or a user id
     #[arg(long, value_name = "U")]
-    user: Option<String>,
+    pub(super) user: Option<String>,
     /// The name or id of a group, for everybody in it
     #[arg(long)]
-    group: Option<String>,
+    pub(super) group: Option<String>,
 }
 
 pub async fn run(role: Role, config: &Config, clock: &Clock) -> Result<Exit, CliError> {
@@ -57,7 +57,6 @@ pub async fn run(role: Role, config: &Config, clock: &Clock) -> Result<Exit, Cli
         Role::Remove { subject } => {
             let admin = admin(config, clock).await?;
             let before = admin.set_role(named(&admin.store, subject).await?, None).await?;
-            let none = || CliError::usage("no role is assigned to it", "entitled role list shows all");
             before.ok_or_else(none)?;
         }
     }
@@ -80,16 +79,26 @@ async fn list(store: &Store, output: Output) -> Result<(), CliError> {
         after = Some(last.subject.id());
         rows.extend(page);
     }
-    let row = |row: &crate::store::RoleAssignment| {
+    let row = |row: crate::store::RoleAssignment| {
         [row.subject.kind().to_owned(), row.subject.id().to_string(), row.role.to_string(), written(row.since)]
     };
+    show(rows.into_iter().map(row), output);
+    Ok(())
+}
+
+/// Each with the kind and the id of its subject, the role, and since when.
+pub(super) fn show(rows: impl Iterator<Item = [String; 4]>, output: Output) {
     match output {
         Output::Json => {
             let one =
                 |[kind, id, role, since]: [String; 4]| json!({"subject": kind, "id": id, "role": role, "since": since});
-            say!("{:#}", Value::from_iter(rows.iter().map(row).map(one)));
+            say!("{:#}", Value::from_iter(rows.map(one)));
         }
-        Output::Table => say!("{}", table(["subject", "id", "role", "since"], rows.iter().map(row))),
+        Output::Table => say!("{}", table(["subject", "id", "role", "since"], rows)),
     }
-    Ok(())
+}
+
+/// What there is nothing of to take away.
+pub(super) fn none() -> CliError {
+    CliError::usage("no role is assigned to it", "entitled role list shows all")
 }

@@ -1,16 +1,16 @@
 //! `entitled token`: made, listed and revoked on the database itself; so comes the first administrator's.
 
 use clap::{ArgGroup, Subcommand};
-use entitled_model::instant::written;
-use entitled_model::token::{Lifetime, TokenStatus};
+use entitled_model::token::Lifetime;
 use entitled_model::{Instant, TokenId, UserId};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::say::{say, table};
 use super::{CliError, Exit, Output, admin, open};
 use crate::admin::NewToken;
 use crate::clock::Clock;
 use crate::config::{Config, Scope};
+use crate::http::TokenView;
 use crate::store::{Access, Store, TokenRecord};
 
 /// How many tokens one look at the store reads.
@@ -83,14 +83,7 @@ pub async fn run(token: Token, config: &Config, clock: &Clock) -> Result<Exit, C
             let scopes = scopes.into_iter().collect();
             let new = NewToken { owner, name, scopes, lifetime: expires_in_days };
             let (made, secret) = admin.create_token(&new).await?;
-            match output {
-                Output::Json => {
-                    let mut document = document(&made, clock.now());
-                    document["secret"] = secret.reveal().into();
-                    say!("{document:#}");
-                }
-                Output::Table => say!("{}", secret.reveal()),
-            }
+            show_made(&TokenView::at(made, clock.now()), secret.reveal(), output);
         }
         Token::List { user, output } => {
             let store = open(config, clock, Access::ReadOnly).await?;
@@ -122,39 +115,40 @@ async fn list(store: &Store, owner: Option<UserId>, now: Instant, output: Output
             break;
         }
     }
-    match output {
-        Output::Json => say!("{:#}", tokens.iter().map(|token| document(token, now)).collect::<Value>()),
-        Output::Table => {
-            let rows = tokens.iter().map(|token| {
-                let whose = token.owner.map_or_else(|| "service".to_owned(), |owner| owner.to_string());
-                [
-                    token.id.to_string(),
-                    whose,
-                    token.name.clone().unwrap_or_default(),
-                    token.scopes.join(" "),
-                    status(token, now).to_owned(),
-                    written(token.created_at),
-                    written(token.expires_at),
-                    token.last_used_at.map(written).unwrap_or_default(),
-                ]
-            });
-            say!(
-                "{}",
-                table(["id", "owner", "name", "scopes", "status", "created at", "expires at", "last used at"], rows)
-            );
-        }
-    }
+    show(tokens.into_iter().map(|token| TokenView::at(token, now)).collect(), output);
     Ok(())
 }
 
-fn status(token: &TokenRecord, now: Instant) -> &'static str {
-    TokenStatus::of(token.expires_at, token.revoked_at, now).as_str()
+pub(super) fn show(tokens: Vec<TokenView>, output: Output) {
+    match output {
+        Output::Json => say!("{:#}", json!(tokens)),
+        Output::Table => {
+            let row = |token: TokenView| {
+                [
+                    token.id,
+                    token.owner.unwrap_or_else(|| "service".to_owned()),
+                    token.name.unwrap_or_default(),
+                    token.scopes.join(" "),
+                    token.status,
+                    token.created_at,
+                    token.expires_at,
+                    token.last_used_at.unwrap_or_default(),
+                ]
+            };
+            let header = ["id", "owner", "name", "scopes", "status", "created at", "expires at", "last used at"];
+            say!("{}", table(header, tokens.into_iter().map(row)));
+        }
+    }
 }
 
-fn document(token: &TokenRecord, now: Instant) -> Value {
-    json!({
-        "id": token.id, "owner": token.owner, "name": token.name, "scopes": token.scopes, "status": status(token, now),
-        "created_at": written(token.created_at), "expires_at": written(token.expires_at),
-        "revoked_at": token.revoked_at.map(written), "last_used_at": token.last_used_at.map(written),
-    })
+/// The only time that the secret is told.
+pub(super) fn show_made(made: &TokenView, secret: &str, output: Output) {
+    match output {
+        Output::Json => {
+            let mut document = json!(made);
+            document["secret"] = secret.into();
+            say!("{document:#}");
+        }
+        Output::Table => say!("{secret}"),
+    }
 }

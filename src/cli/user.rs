@@ -2,9 +2,9 @@
 
 use clap::Subcommand;
 use entitled_model::EmailAddress;
+use entitled_model::Position;
 use entitled_model::access::ResourceRef;
 use entitled_model::instant::written;
-use entitled_model::{Position, SourceName};
 use serde_json::{Value, json};
 
 use super::group::{due_at, with_due_at};
@@ -13,6 +13,7 @@ use super::{CliError, Exit, Output, admin, open};
 use crate::admin::AdminError;
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::http::{AdminUserView, PathView};
 use crate::store::{Access, AccessRow, MembershipRow, Seen, Store, UserRecord};
 
 /// How many resources are read at a time.
@@ -96,13 +97,7 @@ pub async fn run(user: User, config: &Config, clock: &Clock) -> Result<Exit, Cli
         User::List { output } => {
             let store = open(config, clock, Access::ReadOnly).await?;
             let users = store.users(store.reader(), false).await?;
-            match output {
-                Output::Json => say!("{:#}", Value::from_iter(users.iter().map(summary))),
-                Output::Table => {
-                    let rows = users.iter().map(|user| [user.id.to_string(), email(user), user.status.clone()]);
-                    say!("{}", table(["id", "e-mail", "status"], rows));
-                }
-            }
+            show_list(users.into_iter().map(AdminUserView::from).collect(), output);
         }
     }
     Ok(Exit::Done)
@@ -120,7 +115,21 @@ async fn erase(config: &Config, clock: &Clock, user: &str, reason: &str) -> Resu
 
 pub(super) async fn found(store: &Store, name: &str) -> Result<UserRecord, CliError> {
     let found = store.user_by_any_name(store.reader(), name).await?;
-    found.ok_or_else(|| CliError::usage("there is no such user", "entitled user list shows who is known"))
+    found.ok_or_else(unknown)
+}
+
+pub(super) fn unknown() -> CliError {
+    CliError::usage("there is no such user", "entitled user list shows who is known")
+}
+
+pub(super) fn show_list(users: Vec<AdminUserView>, output: Output) {
+    match output {
+        Output::Json => say!("{:#}", json!(users)),
+        Output::Table => {
+            let rows = users.into_iter().map(|user| [user.id, user.email.unwrap_or_default(), user.status]);
+            say!("{}", table(["id", "e-mail", "status"], rows));
+        }
+    }
 }
 
 fn email(user: &UserRecord) -> String {
@@ -179,28 +188,43 @@ async fn access(store: &Store, user: &UserRecord, output: Output) -> Result<(), 
         after = last.resource.clone();
         found.extend(page);
     }
+    let row = |AccessRow { resource, permission, path }| HeldAccess {
+        resource_type: resource.resource_type,
+        resource_id: resource.resource_id,
+        permission,
+        path: path.into(),
+    };
+    let rows = found.into_iter().map(row).collect();
+    show_access(&AdminUserView::from(user.clone()), position.0, rows, output);
+    Ok(())
+}
+
+/// A permission on a resource, and what gives it.
+pub(super) struct HeldAccess {
+    pub resource_type: String,
+    pub resource_id: String,
+    pub permission: String,
+    pub path: PathView,
+}
+
+pub(super) fn show_access(user: &AdminUserView, position: i64, found: Vec<HeldAccess>, output: Output) {
     match output {
         Output::Json => {
-            let row = |row: &AccessRow| {
-                let AccessRow { resource, permission, path } = row;
-                json!({"resource_type": resource.resource_type, "resource_id": resource.resource_id,
-                    "permission": permission, "group": path.name, "group_id": path.group,
-                    "by": path.by(), "grant_id": path.grant, "sources": path.sources})
+            let row = |HeldAccess { resource_type, resource_id, permission, path }| {
+                json!({"resource_type": resource_type, "resource_id": resource_id, "permission": permission,
+                    "group": path.group, "group_id": path.group_id, "by": path.by, "grant_id": path.grant_id,
+                    "sources": path.sources})
             };
-            let access: Value = found.iter().map(row).collect();
+            let access: Value = found.into_iter().map(row).collect();
             say!("{:#}", json!({"user_id": user.id, "status": user.status, "position": position, "access": access}));
         }
         Output::Table => {
-            say!("{}  {}  {}", user.id, email(user), user.status);
-            let rows = found.into_iter().map(|AccessRow { resource, permission, path }| {
-                let by = path.by().to_owned();
-                let sources: Vec<&str> = path.sources.iter().map(SourceName::as_str).collect();
-                let sources = sources.join(", ");
-                let resource = format!("{}:{}", resource.resource_type, resource.resource_id);
-                [resource, permission, path.name, by, sources]
+            say!("{}  {}  {}", user.id, user.email.as_deref().unwrap_or_default(), user.status);
+            let rows = found.into_iter().map(|HeldAccess { resource_type, resource_id, permission, path }| {
+                let resource = format!("{resource_type}:{resource_id}");
+                [resource, permission, path.group, path.by, path.sources.join(", ")]
             });
             say!("{}", table(["resource", "permission", "group", "by", "sources"], rows));
         }
     }
-    Ok(())
 }

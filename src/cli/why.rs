@@ -13,18 +13,21 @@ use crate::http::WhyView;
 pub struct Options {
     /// An e-mail, a sub or a user id
     #[arg(value_name = "USER")]
-    user: String,
+    pub(super) user: String,
     /// The group's name or id; one that was deleted, or that an entitlement may name, included
     #[arg(value_name = "GROUP")]
-    group: String,
+    pub(super) group: String,
     #[arg(long, value_enum, default_value_t = Output::Table)]
-    output: Output,
+    pub(super) output: Output,
 }
 
 pub async fn run(options: Options, config: &Config, clock: &Clock) -> Result<Exit, CliError> {
     let history = history(config, clock).await?;
-    let answer: WhyView = history.why(&options.user, &options.group).await?.into();
-    if options.output == Output::Json {
+    show(history.why(&options.user, &options.group).await?.into(), options.output)
+}
+
+pub(super) fn show(answer: WhyView, output: Output) -> Result<Exit, CliError> {
+    if output == Output::Json {
         return document(&answer);
     }
     let WhyView { position, user, group, member, effective, supports, lacking, held } = answer;
@@ -52,7 +55,7 @@ pub async fn run(options: Options, config: &Config, clock: &Clock) -> Result<Exi
         say!("  {}: {}", lack.reason, lack.says);
     }
     for held in held {
-        let word = match held.would {
+        let word = match held.would.as_str() {
             "perhaps" => "may speak of it (it is too long to tell)".to_owned(),
             would => format!("would {would} it"),
         };

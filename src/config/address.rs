@@ -45,7 +45,7 @@ pub(super) fn travels_in_clear(url: &Url) -> bool {
     url.scheme() == "http" && !is_loopback(url)
 }
 
-fn is_plain_address(url: &Url) -> bool {
+pub(super) fn is_plain_address(url: &Url) -> bool {
     matches!(url.scheme(), "http" | "https")
         && url.host().is_some()
         && url.username().is_empty()

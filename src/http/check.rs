@@ -101,22 +101,22 @@ struct AnswerView {
 }
 
 /// A way on which somebody has access.
-#[derive(Serialize, ToSchema)]
-pub(super) struct PathView {
-    group_id: String,
+#[derive(Deserialize, Serialize, ToSchema)]
+pub struct PathView {
+    pub group_id: String,
     /// The group's name.
-    group: String,
+    pub group: String,
     /// `grant`: the group was granted it. `facet`: the group is the resource's own, `<type>:<id>:<permission>`.
-    by: &'static str,
-    grant_id: Option<String>,
+    pub by: String,
+    pub grant_id: Option<String>,
     /// The sources by which the user is in the group; left out where no user is meant.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    sources: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sources: Vec<String>,
 }
 
 impl From<Path> for PathView {
     fn from(path: Path) -> Self {
-        let by = path.by();
+        let by = path.by().to_owned();
         let Path { group, name, grant, sources } = path;
         Self {
             group_id: group.to_string(),

@@ -232,6 +232,32 @@ impl Store {
         Ok(groups)
     }
 
+    /// How many users are in each of `groups` by any source; a group without any is left out.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn member_counts(
+        &self,
+        conn: &impl Reader,
+        groups: &[GroupId],
+    ) -> Result<HashMap<GroupId, u64>, StoreError> {
+        const DOING: &str = "counting members";
+        let d = conn.dialect();
+        let sql = format!(
+            "SELECT group_id, count(DISTINCT user_id) FROM membership
+             WHERE to_position IS NULL AND group_id IN (SELECT {} FROM {}) GROUP BY group_id",
+            d.uuid(0),
+            d.each("$1")
+        );
+        let statement = d.statement(sql, [ids(groups.iter().map(|group| group.0))]);
+        let found = conn.query_all_raw(statement).await.doing(DOING)?;
+        let count = |row: &sea_orm::QueryResult| {
+            let members: i64 = row.try_get_by_index(1).doing(DOING)?;
+            Ok((GroupId(row.try_get_by_index(0).doing(DOING)?), members.unsigned_abs()))
+        };
+        found.iter().map(count).collect()
+    }
+
     /// The group of that name or id.
     ///
     /// # Errors

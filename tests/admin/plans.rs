@@ -31,7 +31,7 @@ fn hash(ended: &Ended) -> String {
 }
 
 /// A staff of thirty, of whom `leaving` have left: more than the guard lets go. The hash of the held plan.
-async fn held(world: &World, leaving: usize) -> String {
+pub async fn held(world: &World, leaving: usize) -> String {
     for number in 0..MEMBERS {
         world.org().add_member(GROUP, &member(number));
     }

@@ -16,34 +16,39 @@ use crate::admin::AdminError;
 use crate::http::check::{PathView, at_least, unanswered};
 use crate::http::problem::Refusals;
 use crate::http::{Problem, Service};
+use crate::json;
 use crate::store::{AccessRow, OverviewRow, StoreError};
 
 /// All that a user has, by resource.
-#[derive(Serialize, ToSchema)]
-pub(in crate::http) struct EffectiveAccessView {
-    user_id: String,
+#[derive(Deserialize, Serialize, ToSchema)]
+pub struct EffectiveAccessView {
+    pub user_id: String,
     /// `active`, `suspended` or `deactivated`: who is not active has nothing.
-    status: String,
-    resources: Vec<ResourceAccessView>,
+    pub status: String,
+    #[serde(deserialize_with = "json::objects")]
+    pub resources: Vec<ResourceAccessView>,
     /// What `after` is for the next page; none on the last.
-    next: Option<String>,
+    #[serde(deserialize_with = "json::said")]
+    pub next: Option<String>,
     /// The position of the log that this is true at.
-    position: i64,
+    pub position: i64,
 }
 
 /// A resource, with each permission on it.
-#[derive(Serialize, ToSchema)]
-struct ResourceAccessView {
-    resource_type: String,
-    resource_id: String,
-    access: Vec<PermissionView>,
+#[derive(Deserialize, Serialize, ToSchema)]
+pub struct ResourceAccessView {
+    pub resource_type: String,
+    pub resource_id: String,
+    #[serde(deserialize_with = "json::objects")]
+    pub access: Vec<PermissionView>,
 }
 
 /// A permission, with everything that gives it.
-#[derive(Serialize, ToSchema)]
-struct PermissionView {
-    permission: String,
-    paths: Vec<PathView>,
+#[derive(Deserialize, Serialize, ToSchema)]
+pub struct PermissionView {
+    pub permission: String,
+    #[serde(deserialize_with = "json::objects")]
+    pub paths: Vec<PathView>,
 }
 
 /// The groups that a user is in.

@@ -20,28 +20,31 @@ use crate::http::auth::Principal;
 use crate::http::observe::RequestId;
 use crate::http::problem::Refusals;
 use crate::http::{Problem, Service, whole_body};
+use crate::json;
 use crate::store::{GrantFilter, GrantRecord};
 
 /// A grant: a permission on a resource, which everybody in the group has.
-#[derive(Serialize, ToSchema)]
-pub(in crate::http) struct GrantView {
-    id: String,
-    group_id: String,
+#[derive(Deserialize, Serialize, ToSchema)]
+pub struct GrantView {
+    pub id: String,
+    pub group_id: String,
     /// The group's name.
-    group: String,
-    permission: String,
-    resource_type: String,
-    resource_id: String,
+    pub group: String,
+    pub permission: String,
+    pub resource_type: String,
+    pub resource_id: String,
     /// RFC 3339, UTC.
-    created_at: String,
+    pub created_at: String,
 }
 
 /// A page of grants, oldest first.
-#[derive(Serialize, ToSchema)]
-pub(in crate::http) struct GrantsView {
-    grants: Vec<GrantView>,
+#[derive(Deserialize, Serialize, ToSchema)]
+pub struct GrantsView {
+    #[serde(deserialize_with = "json::objects")]
+    pub grants: Vec<GrantView>,
     /// What `after` is for the next page; none on the last.
-    next: Option<String>,
+    #[serde(deserialize_with = "json::said")]
+    pub next: Option<String>,
 }
 
 /// A grant to make.
@@ -70,36 +73,39 @@ pub(in crate::http) struct GrantsQuery {
 }
 
 /// A type of resource.
-#[derive(Serialize, ToSchema)]
-pub(in crate::http) struct ResourceTypeView {
+#[derive(Deserialize, Serialize, ToSchema)]
+pub struct ResourceTypeView {
     /// The word in grants, groups' names and paths.
-    key: &'static str,
+    pub key: String,
     /// The word in the paths that list and provision its resources.
-    path: &'static str,
-    name: &'static str,
+    pub path: String,
+    pub name: String,
     /// What an id of the type looks like, in words.
-    id_format: &'static str,
-    id_example: &'static str,
+    pub id_format: String,
+    pub id_example: String,
     /// How its resources are listed: `provisioned`.
-    listed: &'static str,
+    pub listed: String,
 }
 
-#[derive(Serialize, ToSchema)]
-pub(in crate::http) struct ResourceTypesView {
-    resource_types: Vec<ResourceTypeView>,
+#[derive(Deserialize, Serialize, ToSchema)]
+pub struct ResourceTypesView {
+    #[serde(deserialize_with = "json::objects")]
+    pub resource_types: Vec<ResourceTypeView>,
 }
 
-fn view(record: GrantRecord) -> GrantView {
-    let GrantRecord { group, group_name, granted, created_at } = record;
-    let Granted { grant, permission, resource_type, resource_id } = granted;
-    GrantView {
-        id: grant.to_string(),
-        group_id: group.to_string(),
-        group: group_name,
-        permission,
-        resource_type,
-        resource_id,
-        created_at: written(created_at),
+impl From<GrantRecord> for GrantView {
+    fn from(record: GrantRecord) -> Self {
+        let GrantRecord { group, group_name, granted, created_at } = record;
+        let Granted { grant, permission, resource_type, resource_id } = granted;
+        Self {
+            id: grant.to_string(),
+            group_id: group.to_string(),
+            group: group_name,
+            permission,
+            resource_type,
+            resource_id,
+            created_at: written(created_at),
+        }
     }
 }
 
@@ -129,7 +135,7 @@ pub(in crate::http) async fn list(
     let more = found.len() as u64 > limit;
     found.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
     let next = found.last().filter(|_| more).map(|last| last.granted.grant.to_string());
-    Ok(Json(GrantsView { grants: found.into_iter().map(view).collect(), next }))
+    Ok(Json(GrantsView { grants: found.into_iter().map(GrantView::from).collect(), next }))
 }
 
 fn filter(service: &Service, query: GrantsQuery) -> Result<GrantFilter, Problem> {
@@ -170,7 +176,7 @@ pub(in crate::http) async fn create(
         let group = Uuid::parse_str(&group_id).map(GroupId).map_err(|_| AdminError::NoGroup);
         admin.create_grant(group?, &permission, &resource_type, &resource_id).await
     };
-    let grant = view(made.await.map_err(|error| refused(&service, error))?);
+    let grant = GrantView::from(made.await.map_err(|error| refused(&service, error))?);
     let place = HeaderValue::from_str(&format!("/api/v1/admin/grants/{}", grant.id)).ok();
     let mut response = (StatusCode::CREATED, Json(grant)).into_response();
     response.headers_mut().extend(place.map(|place| (header::LOCATION, place)));
@@ -199,7 +205,7 @@ pub(in crate::http) async fn show(
         let found = service.store.grant_by_id(service.store.reader(), grant_id(&grant)?).await?;
         found.ok_or(AdminError::NoGrant)
     };
-    found.await.map(|grant| Json(view(grant))).map_err(|error| refused(&service, error))
+    found.await.map(|grant| Json(grant.into())).map_err(|error| refused(&service, error))
 }
 
 /// Takes a grant back.
@@ -229,13 +235,21 @@ pub(in crate::http) async fn delete(
     responses((status = 200, body = ResourceTypesView), Refusals)
 )]
 pub(in crate::http) async fn resource_types() -> Json<ResourceTypesView> {
-    let view = |kind: &'static ResourceType| ResourceTypeView {
-        key: kind.key,
-        path: kind.path,
-        name: kind.name,
-        id_format: kind.id_format(),
-        id_example: kind.example,
-        listed: kind.listed.as_str(),
-    };
-    Json(ResourceTypesView { resource_types: RESOURCE_TYPES.iter().map(view).collect() })
+    Json(ResourceTypesView::all())
+}
+
+impl ResourceTypesView {
+    /// Those that this version knows.
+    #[must_use]
+    pub fn all() -> Self {
+        let view = |kind: &ResourceType| ResourceTypeView {
+            key: kind.key.to_owned(),
+            path: kind.path.to_owned(),
+            name: kind.name.to_owned(),
+            id_format: kind.id_format().to_owned(),
+            id_example: kind.example.to_owned(),
+            listed: kind.listed.as_str().to_owned(),
+        };
+        Self { resource_types: RESOURCE_TYPES.iter().map(view).collect() }
+    }
 }

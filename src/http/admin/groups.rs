@@ -6,41 +6,53 @@ use axum::extract::{Path, Query, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
-use entitled_model::GroupName;
 use entitled_model::instant::written;
+use entitled_model::{GroupId, GroupName};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::tag::{IfMatch, Tagged};
-use super::{admin, bad_limit, group_id, limit, object, refused};
+use super::{admin, bad_limit, group_id, limit, object, plain, refused};
 use crate::admin::{AdminError, GroupChange};
 use crate::http::auth::Principal;
 use crate::http::observe::RequestId;
 use crate::http::problem::Refusals;
 use crate::http::{Problem, Service, whole_body};
-use crate::store::GroupRecord;
+use crate::json;
+use crate::store::{GroupRecord, Store, StoreError};
 
 /// A group.
-#[derive(Serialize, ToSchema)]
-pub(in crate::http) struct AdminGroupView {
-    id: String,
-    name: String,
-    description: Option<String>,
+#[derive(Deserialize, Serialize, ToSchema)]
+pub struct AdminGroupView {
+    pub id: String,
+    pub name: String,
+    pub description: Option<String>,
     /// The source that manages it; none when administrators do.
-    managed_by: Option<String>,
+    pub managed_by: Option<String>,
     /// Set together: what the group's members have a permission on.
-    resource_type: Option<String>,
-    resource_id: Option<String>,
+    pub resource_type: Option<String>,
+    pub resource_id: Option<String>,
     /// RFC 3339, UTC.
-    created_at: String,
+    pub created_at: String,
+}
+
+/// A group in a list.
+#[derive(Deserialize, Serialize, ToSchema)]
+pub struct ListedGroupView {
+    #[serde(flatten)]
+    pub group: AdminGroupView,
+    /// How many users are in it, by any source.
+    pub members: u64,
 }
 
 /// A page of groups, by name.
-#[derive(Serialize, ToSchema)]
-pub(in crate::http) struct AdminGroupsView {
-    groups: Vec<AdminGroupView>,
+#[derive(Deserialize, Serialize, ToSchema)]
+pub struct AdminGroupsView {
+    #[serde(deserialize_with = "json::objects")]
+    pub groups: Vec<ListedGroupView>,
     /// What `after` is for the next page; none on the last.
-    next: Option<String>,
+    #[serde(deserialize_with = "json::said")]
+    pub next: Option<String>,
 }
 
 /// A group to make.
@@ -64,6 +76,8 @@ pub(in crate::http) struct GroupPatchBody {
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(in crate::http) struct GroupsQuery {
+    /// This one alone, by name or id.
+    group: Option<String>,
     /// The name after which the page begins: `next` of the page before.
     after: Option<String>,
     /// How many groups at most, 1 to 1,000. Default: 100.
@@ -96,17 +110,44 @@ pub(in crate::http) async fn list(
     State(service): State<Service>,
     query: Result<Query<GroupsQuery>, QueryRejection>,
 ) -> Result<Json<AdminGroupsView>, Problem> {
-    let Query(GroupsQuery { after, limit: asked }) = query.map_err(|_| bad_limit())?;
+    let Query(GroupsQuery { group, after, limit: asked }) = query.map_err(|_| bad_limit())?;
     let (after, limit) = (after.unwrap_or_default(), limit(asked)?);
     if after.contains('\0') {
         return Err(Problem::new(StatusCode::BAD_REQUEST, "after must be free of NUL characters").field("after"));
+    }
+    if let Some(name) = group {
+        let found = named(&service.store, &plain("group", name)?).await;
+        let found = found.map_err(|error| refused(&service, error.into()))?;
+        return page(&service, found.into_iter().collect(), None).await;
     }
     let found = service.store.groups_after(&after, limit + 1).await;
     let mut found = found.map_err(|error| refused(&service, error.into()))?;
     let more = found.len() as u64 > limit;
     found.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
     let next = found.last().filter(|_| more).map(|last| last.name.clone());
-    Ok(Json(AdminGroupsView { groups: found.into_iter().map(view).collect(), next }))
+    page(&service, found, next).await
+}
+
+async fn named(store: &Store, name: &str) -> Result<Option<GroupRecord>, StoreError> {
+    match store.group_by_any_name(name).await? {
+        Some(group) => store.group_by_id(store.reader(), group).await,
+        None => Ok(None),
+    }
+}
+
+async fn page(
+    service: &Service,
+    found: Vec<GroupRecord>,
+    next: Option<String>,
+) -> Result<Json<AdminGroupsView>, Problem> {
+    let ids: Vec<GroupId> = found.iter().map(|group| group.id).collect();
+    let members = service.store.member_counts(service.store.reader(), &ids).await;
+    let members = members.map_err(|error| refused(service, error.into()))?;
+    let listed = |group: GroupRecord| {
+        let members = members.get(&group.id).copied().unwrap_or_default();
+        ListedGroupView { group: view(group), members }
+    };
+    Ok(Json(AdminGroupsView { groups: found.into_iter().map(listed).collect(), next }))
 }
 
 /// Makes a group; its members are put in by hand.

@@ -19,34 +19,38 @@ use crate::http::auth::Principal;
 use crate::http::observe::RequestId;
 use crate::http::problem::Refusals;
 use crate::http::{Problem, Service, whole_body};
+use crate::json;
 use crate::store::{MembershipRow, StoreError};
 
 /// A member of a group.
-#[derive(Serialize, ToSchema)]
-pub(in crate::http) struct MemberView {
-    user_id: String,
-    email: Option<String>,
+#[derive(Deserialize, Serialize, ToSchema)]
+pub struct MemberView {
+    pub user_id: String,
+    pub email: Option<String>,
     /// Each source that supports the membership.
-    sources: Vec<SupportView>,
+    #[serde(deserialize_with = "json::objects")]
+    pub sources: Vec<SupportView>,
 }
 
 /// A source's support for a membership.
-#[derive(Serialize, ToSchema)]
-pub(in crate::http) struct SupportView {
-    source: String,
+#[derive(Deserialize, Serialize, ToSchema)]
+pub struct SupportView {
+    pub source: String,
     /// RFC 3339, UTC.
-    added_at: String,
+    pub added_at: String,
     /// It goes from then on: its source no longer lists it, or it was given until then. RFC 3339, UTC.
     #[serde(skip_serializing_if = "Option::is_none")]
-    due_at: Option<String>,
+    pub due_at: Option<String>,
 }
 
 /// A page of members, by user id.
-#[derive(Serialize, ToSchema)]
-pub(in crate::http) struct MembersView {
-    members: Vec<MemberView>,
+#[derive(Deserialize, Serialize, ToSchema)]
+pub struct MembersView {
+    #[serde(deserialize_with = "json::objects")]
+    pub members: Vec<MemberView>,
     /// What `after` is for the next page; none on the last.
-    next: Option<String>,
+    #[serde(deserialize_with = "json::said")]
+    pub next: Option<String>,
 }
 
 /// Whom to put into the group.

@@ -17,33 +17,35 @@ use crate::http::auth::Principal;
 use crate::http::observe::RequestId;
 use crate::http::problem::Refusals;
 use crate::http::{Problem, Service, whole_body};
+use crate::json;
 use crate::store::{Approval, HeldPlan};
 
 /// A plan that is held, or was before another took its place.
-#[derive(Serialize, ToSchema)]
-pub(in crate::http) struct PlanView {
-    hash: String,
-    source: String,
+#[derive(Deserialize, Serialize, ToSchema)]
+pub struct PlanView {
+    pub hash: String,
+    pub source: String,
     /// `held`, `approved`, `rejected` or `superseded`.
-    status: &'static str,
+    pub status: String,
     /// Which limit it is beyond.
-    held: String,
-    created: u64,
-    removed: u64,
+    pub held: String,
+    pub created: u64,
+    pub removed: u64,
     /// When it was first held, and last: RFC 3339, UTC.
-    since: String,
-    seen_at: String,
-    superseded_by: Option<String>,
+    pub since: String,
+    pub seen_at: String,
+    pub superseded_by: Option<String>,
     /// Why a person does not want it.
-    rejected: Option<String>,
+    pub rejected: Option<String>,
     /// `created` and `removed`, each a list of user and group, cut at 10,000. Only of one plan.
     #[serde(skip_serializing_if = "Option::is_none")]
-    changes: Option<Value>,
+    pub changes: Option<Value>,
 }
 
-#[derive(Serialize, ToSchema)]
-pub(in crate::http) struct PlansView {
-    plans: Vec<PlanView>,
+#[derive(Deserialize, Serialize, ToSchema)]
+pub struct PlansView {
+    #[serde(deserialize_with = "json::objects")]
+    pub plans: Vec<PlanView>,
 }
 
 /// Why a plan is right.
@@ -62,28 +64,43 @@ pub(in crate::http) struct RejectBody {
     reason: String,
 }
 
-fn view(plan: HeldPlan, approval: Option<&Approval>) -> PlanView {
-    let status = plan.status(approval);
-    let HeldPlan { source, hash, run_id: _, since, seen_at, held, created, removed, changes, superseded_by, rejected } =
-        plan;
-    PlanView {
-        hash,
-        source: source.to_string(),
-        status,
-        held,
-        created,
-        removed,
-        since: written(since),
-        seen_at: written(seen_at),
-        superseded_by,
-        rejected,
-        changes: Some(changes),
+impl PlanView {
+    /// A plan, with the approval that waits for its source.
+    #[must_use]
+    pub fn of(plan: HeldPlan, approval: Option<&Approval>) -> Self {
+        let status = plan.status(approval);
+        let HeldPlan {
+            source,
+            hash,
+            run_id: _,
+            since,
+            seen_at,
+            held,
+            created,
+            removed,
+            changes,
+            superseded_by,
+            rejected,
+        } = plan;
+        Self {
+            hash,
+            source: source.to_string(),
+            status: status.to_owned(),
+            held,
+            created,
+            removed,
+            since: written(since),
+            seen_at: written(seen_at),
+            superseded_by,
+            rejected,
+            changes: Some(changes),
+        }
     }
 }
 
 async fn seen(service: &Service, plan: HeldPlan) -> Result<PlanView, AdminError> {
     let approval = service.store.approval(service.store.reader(), &plan.source).await?;
-    Ok(view(plan, approval.as_ref()))
+    Ok(PlanView::of(plan, approval.as_ref()))
 }
 
 /// Plans that are held, and those that they took the place of.

@@ -18,6 +18,7 @@ use crate::http::auth::Principal;
 use crate::http::observe::RequestId;
 use crate::http::problem::Refusals;
 use crate::http::{Problem, Service, whole_body};
+use crate::json;
 
 /// Who is asking.
 #[derive(Serialize, ToSchema)]
@@ -32,24 +33,26 @@ pub(in crate::http) struct MeView {
 }
 
 /// A role that was assigned.
-#[derive(Serialize, ToSchema)]
-pub(in crate::http) struct RoleView {
+#[derive(Deserialize, Serialize, ToSchema)]
+pub struct RoleView {
     /// One of the two is there.
     #[serde(skip_serializing_if = "Option::is_none")]
-    user_id: Option<String>,
+    pub user_id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    group_id: Option<String>,
-    role: &'static str,
+    pub group_id: Option<String>,
+    pub role: String,
     /// RFC 3339, UTC.
-    since: String,
+    pub since: String,
 }
 
 /// A page of roles, by the id of their subjects.
-#[derive(Serialize, ToSchema)]
-pub(in crate::http) struct RolesView {
-    roles: Vec<RoleView>,
+#[derive(Deserialize, Serialize, ToSchema)]
+pub struct RolesView {
+    #[serde(deserialize_with = "json::objects")]
+    pub roles: Vec<RoleView>,
     /// What `after` is for the next page; none on the last.
-    next: Option<String>,
+    #[serde(deserialize_with = "json::said")]
+    pub next: Option<String>,
 }
 
 /// A role for a user, or for everybody in a group.
@@ -78,7 +81,7 @@ fn view(subject: RoleSubject, role: Role, since: entitled_model::Instant) -> Rol
         RoleSubject::User(_) => (Some(id), None),
         RoleSubject::Group(_) => (None, Some(id)),
     };
-    RoleView { user_id, group_id, role: role.as_str(), since: written(since) }
+    RoleView { user_id, group_id, role: role.to_string(), since: written(since) }
 }
 
 /// Who is asking, and what role counts.

@@ -23,40 +23,43 @@ use crate::http::auth::Principal;
 use crate::http::observe::RequestId;
 use crate::http::problem::Refusals;
 use crate::http::{Problem, Service, whole_body};
+use crate::json;
 use crate::store::TokenRecord;
 
 /// A token, without its secret.
-#[derive(Serialize, ToSchema)]
-pub(in crate::http) struct TokenView {
-    id: String,
+#[derive(Deserialize, Serialize, ToSchema)]
+pub struct TokenView {
+    pub id: String,
     /// The user whose it is; none for a service's.
-    owner: Option<String>,
-    name: Option<String>,
-    scopes: Vec<String>,
+    pub owner: Option<String>,
+    pub name: Option<String>,
+    pub scopes: Vec<String>,
     /// `live`, `expires_soon` (30 days or less are left), `expired` or `revoked`.
-    status: &'static str,
+    pub status: String,
     /// RFC 3339, UTC, as the others.
-    created_at: String,
-    expires_at: String,
-    revoked_at: Option<String>,
+    pub created_at: String,
+    pub expires_at: String,
+    pub revoked_at: Option<String>,
     /// To the minute; none when it was never used.
-    last_used_at: Option<String>,
+    pub last_used_at: Option<String>,
 }
 
 /// A token that was just made: the only time that its secret is told.
-#[derive(Serialize, ToSchema)]
-pub(in crate::http) struct NewTokenView {
+#[derive(Deserialize, Serialize, ToSchema)]
+pub struct NewTokenView {
     #[serde(flatten)]
-    token: TokenView,
-    secret: String,
+    pub token: TokenView,
+    pub secret: String,
 }
 
 /// A page of tokens, newest first.
-#[derive(Serialize, ToSchema)]
-pub(in crate::http) struct TokensView {
-    tokens: Vec<TokenView>,
+#[derive(Deserialize, Serialize, ToSchema)]
+pub struct TokensView {
+    #[serde(deserialize_with = "json::objects")]
+    pub tokens: Vec<TokenView>,
     /// What `before` is for the next page; none on the last.
-    next: Option<String>,
+    #[serde(deserialize_with = "json::said")]
+    pub next: Option<String>,
 }
 
 /// A token to make.
@@ -94,24 +97,28 @@ pub(in crate::http) struct OwnTokensQuery {
     limit: Option<u64>,
 }
 
-fn view(token: TokenRecord, now: Instant) -> TokenView {
-    let TokenRecord { id, owner, name, scopes, created_at, expires_at, revoked_at, last_used_at } = token;
-    TokenView {
-        id: id.to_string(),
-        owner: owner.map(|owner| owner.to_string()),
-        name,
-        scopes,
-        status: TokenStatus::of(expires_at, revoked_at, now).as_str(),
-        created_at: written(created_at),
-        expires_at: written(expires_at),
-        revoked_at: revoked_at.map(written),
-        last_used_at: last_used_at.map(written),
+impl TokenView {
+    /// As it stands by then.
+    #[must_use]
+    pub fn at(token: TokenRecord, now: Instant) -> Self {
+        let TokenRecord { id, owner, name, scopes, created_at, expires_at, revoked_at, last_used_at } = token;
+        Self {
+            id: id.to_string(),
+            owner: owner.map(|owner| owner.to_string()),
+            name,
+            scopes,
+            status: TokenStatus::of(expires_at, revoked_at, now).as_str().to_owned(),
+            created_at: written(created_at),
+            expires_at: written(expires_at),
+            revoked_at: revoked_at.map(written),
+            last_used_at: last_used_at.map(written),
+        }
     }
 }
 
 fn made((token, secret): (TokenRecord, TokenSecret), now: Instant) -> Response {
     const NO_STORE: (HeaderName, HeaderValue) = (header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    let view = NewTokenView { token: view(token, now), secret: secret.reveal().to_owned() };
+    let view = NewTokenView { token: TokenView::at(token, now), secret: secret.reveal().to_owned() };
     (StatusCode::CREATED, [NO_STORE], Json(view)).into_response()
 }
 
@@ -154,7 +161,7 @@ async fn page(
     found.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
     let next = found.last().filter(|_| more).map(|last| last.id.to_string());
     let now = service.store.clock().now();
-    Ok(Json(TokensView { tokens: found.into_iter().map(|token| view(token, now)).collect(), next }))
+    Ok(Json(TokensView { tokens: found.into_iter().map(|token| TokenView::at(token, now)).collect(), next }))
 }
 
 pub(super) fn token_id(text: &str) -> Result<TokenId, Problem> {

@@ -11,30 +11,33 @@ use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use super::tag::{IfMatch, Tagged};
-use super::{admin, bad_limit, limit, object, refused, user_id};
+use super::{admin, bad_limit, limit, object, plain, refused, user_id};
 use crate::admin::AdminError;
 use crate::http::auth::Principal;
 use crate::http::observe::RequestId;
 use crate::http::problem::Refusals;
 use crate::http::{Problem, Service, whole_body};
+use crate::json;
 use crate::store::UserRecord;
 
 /// A user.
-#[derive(Serialize, ToSchema)]
-pub(in crate::http) struct AdminUserView {
-    id: String,
-    sub: Option<String>,
-    email: Option<String>,
+#[derive(Deserialize, Serialize, ToSchema)]
+pub struct AdminUserView {
+    pub id: String,
+    pub sub: Option<String>,
+    pub email: Option<String>,
     /// `active`, `suspended` (by a source) or `deactivated` (by an administrator).
-    status: String,
+    pub status: String,
 }
 
 /// A page of users, by id.
-#[derive(Serialize, ToSchema)]
-pub(in crate::http) struct AdminUsersView {
-    users: Vec<AdminUserView>,
+#[derive(Deserialize, Serialize, ToSchema)]
+pub struct AdminUsersView {
+    #[serde(deserialize_with = "json::objects")]
+    pub users: Vec<AdminUserView>,
     /// What `after` is for the next page; none on the last.
-    next: Option<String>,
+    #[serde(deserialize_with = "json::said")]
+    pub next: Option<String>,
 }
 
 /// A user to make known.
@@ -61,18 +64,22 @@ pub(in crate::http) enum StatusWord {
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(in crate::http) struct UsersQuery {
+    /// This one alone: an id, an address or a sub. Addresses in a query stand in the logs of proxies.
+    user: Option<String>,
     /// The id after which the page begins: `next` of the page before.
     after: Option<Uuid>,
     /// How many users at most, 1 to 1,000. Default: 100.
     limit: Option<u64>,
 }
 
-fn view(user: UserRecord) -> AdminUserView {
-    AdminUserView {
-        id: user.id.to_string(),
-        sub: user.profile.sub.map(|sub| sub.as_str().to_owned()),
-        email: user.profile.email.map(|email| email.as_given().to_owned()),
-        status: user.status,
+impl From<UserRecord> for AdminUserView {
+    fn from(user: UserRecord) -> Self {
+        Self {
+            id: user.id.to_string(),
+            sub: user.profile.sub.map(|sub| sub.as_str().to_owned()),
+            email: user.profile.email.map(|email| email.as_given().to_owned()),
+            status: user.status,
+        }
     }
 }
 
@@ -89,14 +96,19 @@ pub(in crate::http) async fn list(
     State(service): State<Service>,
     query: Result<Query<UsersQuery>, QueryRejection>,
 ) -> Result<Json<AdminUsersView>, Problem> {
-    let Query(UsersQuery { after, limit: asked }) = query.map_err(|_| bad_limit())?;
+    let Query(UsersQuery { user, after, limit: asked }) = query.map_err(|_| bad_limit())?;
     let limit = limit(asked)?;
+    if let Some(name) = user {
+        let found = service.store.user_by_any_name(service.store.reader(), &plain("user", name)?).await;
+        let found = found.map_err(|error| refused(&service, error.into()))?;
+        return Ok(Json(AdminUsersView { users: found.into_iter().map(AdminUserView::from).collect(), next: None }));
+    }
     let found = service.store.users_after(after.map(UserId), limit + 1).await;
     let mut found = found.map_err(|error| refused(&service, error.into()))?;
     let more = found.len() as u64 > limit;
     found.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
     let next = found.last().filter(|_| more).map(|last| last.id.to_string());
-    Ok(Json(AdminUsersView { users: found.into_iter().map(view).collect(), next }))
+    Ok(Json(AdminUsersView { users: found.into_iter().map(AdminUserView::from).collect(), next }))
 }
 
 /// Makes a user known.
@@ -120,7 +132,7 @@ pub(in crate::http) async fn create(
     let bad = |error: &dyn std::fmt::Display| Problem::new(StatusCode::BAD_REQUEST, error.to_string()).field("email");
     let email = EmailAddress::parse(&email).map_err(|error| bad(&error))?;
     let made = admin(&service, &principal, id).create_user(&email).await;
-    made.map(|user| (StatusCode::CREATED, Json(view(user)))).map_err(|error| refused(&service, error))
+    made.map(|user| (StatusCode::CREATED, Json(user.into()))).map_err(|error| refused(&service, error))
 }
 
 /// One user.
@@ -139,7 +151,7 @@ pub(in crate::http) async fn show(
 ) -> Result<Tagged<AdminUserView>, Problem> {
     let found = service.store.user_by_id(service.store.reader(), user_id(&user)?).await;
     let found = found.map_err(|error| refused(&service, error.into()))?;
-    found.map(|user| Tagged(view(user))).ok_or_else(|| refused(&service, AdminError::NoUser))
+    found.map(|user| Tagged(user.into())).ok_or_else(|| refused(&service, AdminError::NoUser))
 }
 
 /// Shuts a user out, or lets them in again. A source's suspension stays.
@@ -171,10 +183,10 @@ pub(in crate::http) async fn change(
     let admin = admin(&service, &principal, id);
     let user = user_id(&user)?;
     let UserPatchBody { status } = object(&whole_body(body)?, "status")?;
-    let still = |user: &UserRecord| if_match.holds(&view(user.clone()));
+    let still = |user: &UserRecord| if_match.holds(&AdminUserView::from(user.clone()));
     let changed = match status {
         StatusWord::Active => admin.reactivate_user(user, &still).await,
         StatusWord::Deactivated => admin.deactivate_user(user, &still).await,
     };
-    changed.map(|user| Tagged(view(user))).map_err(|error| refused(&service, error))
+    changed.map(|user| Tagged(user.into())).map_err(|error| refused(&service, error))
 }

@@ -14,6 +14,7 @@ use super::{bad, moment as moment_of, parameters, refused, rows};
 use crate::history::Audit;
 use crate::http::problem::Refusals;
 use crate::http::{Problem, Service};
+use crate::json;
 
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -38,11 +39,13 @@ pub(in crate::http) struct AuditQuery {
 }
 
 /// Events that fit, the newest first.
-#[derive(Serialize, ToSchema)]
-pub(in crate::http) struct AuditView {
-    events: Vec<EventView>,
+#[derive(Deserialize, Serialize, ToSchema)]
+pub struct AuditView {
+    #[serde(deserialize_with = "json::objects")]
+    pub events: Vec<EventView>,
     /// What `before` is for the next page; none on the last.
-    next: Option<i64>,
+    #[serde(deserialize_with = "json::said")]
+    pub next: Option<i64>,
 }
 
 #[derive(Clone, Copy)]
@@ -163,7 +166,7 @@ pub fn csv(events: &[EventView]) -> Result<String, csv::Error> {
             event.recorded_at.clone(),
             event.occurred_at.clone(),
             event.actor.clone(),
-            event.event_type.to_owned(),
+            event.event_type.clone(),
             or_none(&event.source),
             or_none(&event.run_id),
             or_none(&event.correlation_id),

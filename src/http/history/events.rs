@@ -15,6 +15,7 @@ use super::{bad, parameters, refused};
 use crate::history::HistoryError;
 use crate::http::problem::Refusals;
 use crate::http::{Problem, Service};
+use crate::json;
 
 /// How many events a page holds unless asked otherwise, and at most: one may carry 1,000 changes.
 const EVENTS: u64 = 100;
@@ -36,11 +37,12 @@ pub(in crate::http) struct EventsQuery {
 }
 
 /// Events in the order in which they were committed, without a gap.
-#[derive(Serialize, ToSchema)]
-pub(in crate::http) struct EventsView {
-    events: Vec<EventView>,
+#[derive(Deserialize, Serialize, ToSchema)]
+pub struct EventsView {
+    #[serde(deserialize_with = "json::objects")]
+    pub events: Vec<EventView>,
     /// What `after` is for the next page, whether there is one yet or not.
-    next: i64,
+    pub next: i64,
 }
 
 /// Events after a position. Whoever goes on from `next` misses none: positions are in the order of commits.

@@ -3,21 +3,22 @@
 use entitled_model::history::{Change, Place};
 use entitled_model::instant::written;
 use entitled_model::why::{AskedGroup, Happened, Lack};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
 use crate::history::{Explanation, HeldWord, Page, Past, Span, Support, Told};
+use crate::json;
 use crate::store::{PastMembership, StoredEvent};
 
 /// One thing that happened, with its cause.
-#[derive(Serialize, ToSchema)]
+#[derive(Deserialize, Serialize, ToSchema)]
 pub struct EntryView {
     pub position: i64,
     /// The event's type: `membership.changed`, `user.suspended`, ...
-    pub event: &'static str,
+    pub event: String,
     /// `added` or `removed`, of a membership.
-    pub change: Option<&'static str>,
+    pub change: Option<String>,
     pub user: Option<String>,
     /// None of a user who has none, or was erased.
     pub email: Option<String>,
@@ -36,27 +37,31 @@ pub struct EntryView {
 }
 
 /// What happened behind one position, up to and with another.
-#[derive(Serialize, ToSchema)]
+#[derive(Deserialize, Serialize, ToSchema)]
 pub struct HistoryView {
     pub from_position: i64,
     pub to_position: i64,
+    #[serde(deserialize_with = "json::objects")]
     pub entries: Vec<EntryView>,
     /// What `after` is for the next page; none on the last.
+    #[serde(deserialize_with = "json::said")]
     pub next: Option<String>,
 }
 
 /// How the memberships at two positions differ.
-#[derive(Serialize, ToSchema)]
+#[derive(Deserialize, Serialize, ToSchema)]
 pub struct DiffView {
     pub from_position: i64,
     pub to_position: i64,
+    #[serde(deserialize_with = "json::objects")]
     pub changes: Vec<EntryView>,
     /// What `after` is for the next page; none on the last.
+    #[serde(deserialize_with = "json::said")]
     pub next: Option<String>,
 }
 
 /// A membership as it was.
-#[derive(Serialize, ToSchema)]
+#[derive(Deserialize, Serialize, ToSchema)]
 pub struct PastMembershipView {
     pub user: String,
     pub email: Option<String>,
@@ -72,17 +77,19 @@ pub struct PastMembershipView {
 }
 
 /// Who was in what.
-#[derive(Serialize, ToSchema)]
+#[derive(Deserialize, Serialize, ToSchema)]
 pub struct MembershipsView {
     /// The position that the list is true at.
     pub position: i64,
+    #[serde(deserialize_with = "json::objects")]
     pub memberships: Vec<PastMembershipView>,
     /// What `after` is for the next page; none on the last.
+    #[serde(deserialize_with = "json::said")]
     pub next: Option<String>,
 }
 
 /// The event behind something.
-#[derive(Serialize, ToSchema)]
+#[derive(Deserialize, Serialize, ToSchema)]
 pub struct HappenedView {
     pub position: i64,
     pub event_id: String,
@@ -95,7 +102,7 @@ pub struct HappenedView {
 }
 
 /// The user who is asked about.
-#[derive(Serialize, ToSchema)]
+#[derive(Deserialize, Serialize, ToSchema)]
 pub struct WhyUserView {
     pub id: String,
     pub email: Option<String>,
@@ -103,7 +110,7 @@ pub struct WhyUserView {
 }
 
 /// The group that is asked about.
-#[derive(Serialize, ToSchema)]
+#[derive(Deserialize, Serialize, ToSchema)]
 pub struct WhyGroupView {
     /// None when it has never been here, and an entitlement may name it.
     pub id: Option<String>,
@@ -115,11 +122,11 @@ pub struct WhyGroupView {
 }
 
 /// A source that holds the membership.
-#[derive(Serialize, ToSchema)]
+#[derive(Deserialize, Serialize, ToSchema)]
 pub struct WhySupportView {
     pub source: String,
     /// `mapped_entitlement`, `directory_group`, `by_hand`, `system_seed`, `break_glass`, or `orphaned`.
-    pub rule: &'static str,
+    pub rule: String,
     pub says: String,
     /// The group first, then what the directory calls it where that differs, then the groups within it by which the user is in it;
     /// none where that is not known.
@@ -134,10 +141,10 @@ pub struct WhySupportView {
 }
 
 /// What is missing.
-#[derive(Serialize, ToSchema)]
+#[derive(Deserialize, Serialize, ToSchema)]
 pub struct LackView {
     /// A word: `never_member`, `removed`, `suspended`, `not_provisioned`, ...
-    pub reason: &'static str,
+    pub reason: String,
     pub says: String,
     pub source: Option<String>,
     pub since: Option<String>,
@@ -146,17 +153,17 @@ pub struct LackView {
 }
 
 /// A held plan that speaks of it.
-#[derive(Serialize, ToSchema)]
+#[derive(Deserialize, Serialize, ToSchema)]
 pub struct HeldWordView {
     pub source: String,
     pub plan: String,
     /// `add`, `remove`, or `perhaps` when the plan is longer than what is kept of it.
-    pub would: &'static str,
+    pub would: String,
     pub since: String,
 }
 
 /// Why a user is in a group, or is not.
-#[derive(Serialize, ToSchema)]
+#[derive(Deserialize, Serialize, ToSchema)]
 pub struct WhyView {
     /// The position that it is true at.
     pub position: i64,
@@ -166,18 +173,21 @@ pub struct WhyView {
     pub member: bool,
     /// Whether it counts: a suspended user's does not.
     pub effective: bool,
+    #[serde(deserialize_with = "json::objects")]
     pub supports: Vec<WhySupportView>,
+    #[serde(deserialize_with = "json::objects")]
     pub lacking: Vec<LackView>,
+    #[serde(deserialize_with = "json::objects")]
     pub held: Vec<HeldWordView>,
 }
 
 /// An event of the log.
-#[derive(Serialize, ToSchema)]
+#[derive(Deserialize, Serialize, ToSchema)]
 pub struct EventView {
     pub position: i64,
     pub event_id: String,
     #[serde(rename = "type")]
-    pub event_type: &'static str,
+    pub event_type: String,
     pub schema_version: i32,
     pub actor: String,
     pub source: Option<String>,
@@ -193,10 +203,10 @@ impl From<Told> for EntryView {
     fn from(told: Told) -> Self {
         Self {
             position: told.position.0,
-            event: told.event_type,
+            event: told.event_type.to_owned(),
             change: match told.change {
-                Change::Added => Some("added"),
-                Change::Removed => Some("removed"),
+                Change::Added => Some("added".to_owned()),
+                Change::Removed => Some("removed".to_owned()),
                 Change::Other => None,
             },
             user: told.user.map(|user| user.to_string()),
@@ -273,7 +283,7 @@ impl From<Support> for WhySupportView {
         let Support { source, rule, path, happened, confirmed_at, blocked, due_at } = support;
         Self {
             source: source.to_string(),
-            rule: rule.kind(),
+            rule: rule.kind().to_owned(),
             says: rule.to_string(),
             path,
             event: HappenedView::from(&happened),
@@ -287,7 +297,7 @@ impl From<Support> for WhySupportView {
 impl From<Lack> for LackView {
     fn from(lack: Lack) -> Self {
         Self {
-            reason: lack.reason(),
+            reason: lack.reason().to_owned(),
             says: lack.to_string(),
             source: lack.source().map(ToString::to_string),
             since: lack.since().map(written),
@@ -298,7 +308,7 @@ impl From<Lack> for LackView {
 
 impl From<HeldWord> for HeldWordView {
     fn from(HeldWord { source, hash, would, since }: HeldWord) -> Self {
-        Self { source: source.to_string(), plan: hash, would, since: written(since) }
+        Self { source: source.to_string(), plan: hash, would: would.to_owned(), since: written(since) }
     }
 }
 
@@ -336,7 +346,7 @@ impl From<StoredEvent> for EventView {
         Self {
             position: recorded.position.0,
             event_id: recorded.event_id.to_string(),
-            event_type: recorded.event.event_type(),
+            event_type: recorded.event.event_type().to_owned(),
             schema_version: recorded.written.schema_version,
             actor: cause.actor,
             source: cause.source.map(|source| source.to_string()),
