@@ -50,6 +50,25 @@ impl Effect {
     }
 }
 
+/// What an `Idempotency-Key` is to a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keyed {
+    /// Passed over: what asks, and what may be repeated as it is.
+    Never,
+    Taken,
+    /// A secret would have to be kept, to be told again.
+    Refused,
+}
+
+/// What an `Idempotency-Key` is to a method of a route: an administrator's POST takes one.
+pub fn keyed(method: &Method, route: Option<&str>) -> Keyed {
+    match of(method, route) {
+        Some(Effect::Manage | Effect::Change) if method == Method::POST => Keyed::Taken,
+        Some(Effect::Mint | Effect::OwnMint) => Keyed::Refused,
+        _ => Keyed::Never,
+    }
+}
+
 /// Every route with its effect. One that is missing here fails a test, and is refused.
 pub const ROUTES: &[(Method, &str, Effect)] = &[
     (Method::POST, "/hooks/login", Effect::LoginHook),
