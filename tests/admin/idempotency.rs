@@ -1,5 +1,6 @@
 //! A request that comes again under its `Idempotency-Key` has its effect once.
 
+use entitled::store::{Claimed, StoredAnswer};
 use serde_json::{Value, json};
 
 use crate::hand::{ANN, BOB, admin, events_after, group, head, id_of, serve, user};
@@ -241,9 +242,18 @@ on_both_stores! {
             Kind::Postgres => format!("SELECT count(*) FROM idempotency_key WHERE position(convert_to('{BOB}', 'UTF8') IN body) > 0"),
         };
         assert!(world.count(&told).await > 0, "else this proves nothing");
+        // A request that is being carried out meanwhile, and has read the address already.
+        let store = world.store().await;
+        let long_ago = entitled_model::Instant::UNIX_EPOCH;
+        let claimed = store.claim_key("key:office", "in flight", &[7; 32], long_ago).await.expect("claimed");
+        let Claimed::Mine(claim) = claimed else { panic!("{claimed:?}") };
         let ended = world.run(&["user", "erase", &bob, "--reason", "they asked for it"]).await;
         assert_eq!(ended.code, 0, "{ended:?}");
         assert_eq!(keys(&world).await, 0, "nor in a key");
+        let late = StoredAnswer { status: 200, headers: "{}".to_owned(), body: BOB.as_bytes().to_vec() };
+        store.answer_key("key:office", claim, late).await.expect("passed over");
+        store.close().await.expect("closed");
+        assert_eq!(keys(&world).await, 0, "whose answer comes later is not kept");
         assert_eq!(daemon.terminate().await, 0);
         if world.database.kind() == Kind::Sqlite {
             let file = world.database.url().trim_start_matches("sqlite://").split('?').next().expect("a path").to_owned();
