@@ -170,6 +170,29 @@ mod tests {
     }
 
     #[test]
+    fn an_administrator_s_post_takes_a_key_and_one_that_makes_a_secret_refuses_it() {
+        // M12
+        let of = |wanted: Keyed| -> Vec<&str> {
+            let paths = ROUTES.iter().filter(|(method, path, _)| keyed(method, Some(path)) == wanted);
+            paths.map(|(method, path, _)| (method == Method::POST).then_some(*path).expect("a POST")).collect()
+        };
+        assert_eq!(
+            of(Keyed::Taken),
+            [
+                "/api/v1/admin/resources/{resource_type}",
+                "/api/v1/admin/groups",
+                "/api/v1/admin/groups/{id}/members",
+                "/api/v1/plans/{hash}/approve",
+                "/api/v1/plans/{hash}/reject",
+                "/api/v1/admin/users",
+                "/api/v1/admin/grants",
+                "/api/v1/admin/roles",
+            ]
+        );
+        assert_eq!(of(Keyed::Refused), ["/api/v1/me/tokens", "/api/v1/admin/tokens"]);
+    }
+
+    #[test]
     fn looking_by_head_is_looking_and_another_method_is_nothing() {
         assert_eq!(of(&Method::HEAD, Some("/api/v1/plans")), Some(Effect::Read));
         assert_eq!(of(&Method::PUT, Some("/api/v1/plans")), None);
