@@ -220,10 +220,13 @@ impl Admin {
     /// Deletes a group, its memberships and its grants.
     ///
     /// # Errors
-    /// When there is no such group, or a source or the system needs it.
-    pub async fn delete_group(&self, group: GroupId) -> Result<(), AdminError> {
+    /// When there is no such group, it is not what was read any more, or a source or the system needs it.
+    pub async fn delete_group(&self, group: GroupId, still: Still<'_, GroupRecord>) -> Result<(), AdminError> {
         let mut unit = self.store.begin().await?;
         let before = self.group(&unit, group).await?;
+        if !still(&before) {
+            return Err(AdminError::Changed);
+        }
         own(&before)?;
         self.access(&before)?;
         let grants = self.store.grants_of_group(unit.reader(), group).await?;

@@ -159,6 +159,7 @@ impl Daemon {
             features: Arc::new(config.features.clone()),
             public_url: config.http.public_url.as_ref().map(|url| url.as_str().trim_end_matches('/').to_owned()),
             request_timeout: config.http.request_timeout,
+            tasks: tasks.clone(),
         };
         let address = config.http.listen;
         let listen = |source| StartError::Listen { address, source };

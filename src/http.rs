@@ -14,6 +14,7 @@ mod document;
 mod health;
 mod hint;
 mod history;
+mod idempotency;
 mod login;
 mod observe;
 mod problem;
@@ -31,6 +32,7 @@ use axum::http::StatusCode;
 use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use entitled_model::role::Role;
+use tokio_util::task::TaskTracker;
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
@@ -98,6 +100,8 @@ pub struct Service {
     /// Where callers reach this interface, if that is known; without a slash at its end.
     pub public_url: Option<String>,
     pub request_timeout: Duration,
+    /// What a stop waits for.
+    pub tasks: TaskTracker,
 }
 
 #[derive(OpenApi)]
@@ -188,6 +192,9 @@ pub fn router(service: Service, settings: &HttpConfig) -> Router {
     routes
         .route("/api/openapi.json", axum::routing::get(move || async move { axum::Json(document.as_ref().clone()) }))
         .fallback(async || Problem::new(StatusCode::NOT_FOUND, "there is nothing at this path"))
+        // A handler that panics under a key is answered there, so that the key is free again.
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(middleware::from_fn_with_state(service.clone(), idempotency::once))
         .layer(DefaultBodyLimit::max(settings.body_bytes_max))
         .layer(middleware::from_fn_with_state(service.clone(), auth::guard))
         .layer(CatchPanicLayer::custom(panicked))

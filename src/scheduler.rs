@@ -20,7 +20,10 @@ use crate::store::StoreError;
 /// How often records that nobody needs any more are looked for.
 const TIDY_EVERY: Duration = Duration::from_hours(1);
 
-/// The most rows of the access log that one statement prunes.
+/// How long an idempotency key is kept, with the answer that was given under it.
+const KEYS_KEPT: TimeDelta = TimeDelta::hours(24);
+
+/// The most rows of the access log, or idempotency keys, that one statement prunes.
 const PRUNED_ROWS_MAX: u32 = 5_000;
 
 /// A removal goes by a reading that began after its time.
@@ -156,10 +159,15 @@ async fn tidy(runner: Runner, history: HistoryConfig, stop: CancellationToken) {
             Ok(forgotten) => tracing::info!(forgotten, "forgot old runs without changes"),
             Err(error) => tracing::warn!(detail = chain(&error), "old runs were not forgotten"),
         }
-        match prune_accesses(&runner, &history, &stop).await {
+        match prune(&runner, Old::Accesses(clock.now() - history.accesses_kept), &stop).await {
             Ok(0) => {}
             Ok(forgotten) => tracing::info!(forgotten, "pruned the access log"),
             Err(error) => tracing::warn!(detail = chain(&error), "the access log was not pruned"),
+        }
+        match prune(&runner, Old::Keys(clock.now() - KEYS_KEPT), &stop).await {
+            Ok(0) => {}
+            Ok(forgotten) => tracing::info!(forgotten, "pruned idempotency keys"),
+            Err(error) => tracing::warn!(detail = chain(&error), "idempotency keys were not pruned"),
         }
         tokio::select! {
             () = stop.cancelled() => return,
@@ -168,12 +176,20 @@ async fn tidy(runner: Runner, history: HistoryConfig, stop: CancellationToken) {
     }
 }
 
+/// What is pruned, and from before when.
+enum Old {
+    Accesses(Instant),
+    Keys(Instant),
+}
+
 /// Batch by batch, so that nobody waits long for the database.
-async fn prune_accesses(runner: &Runner, history: &HistoryConfig, stop: &CancellationToken) -> Result<u64, StoreError> {
-    let before = runner.store.clock().now() - history.accesses_kept;
+async fn prune(runner: &Runner, old: Old, stop: &CancellationToken) -> Result<u64, StoreError> {
     let mut pruned = 0;
     while !stop.is_cancelled() {
-        let batch = runner.store.forget_accesses(before, PRUNED_ROWS_MAX).await?;
+        let batch = match old {
+            Old::Accesses(before) => runner.store.forget_accesses(before, PRUNED_ROWS_MAX).await?,
+            Old::Keys(before) => runner.store.forget_keys(before, PRUNED_ROWS_MAX).await?,
+        };
         pruned += batch;
         if batch < u64::from(PRUNED_ROWS_MAX) {
             break;

@@ -24,6 +24,8 @@ mod groups;
 mod hand;
 #[path = "admin/history.rs"]
 mod history;
+#[path = "admin/idempotency.rs"]
+mod idempotency;
 #[path = "admin/identity.rs"]
 mod identity;
 #[path = "admin/members.rs"]

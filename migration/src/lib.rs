@@ -18,6 +18,7 @@ mod m20261125_000009_tokens;
 mod m20261125_000010_grants;
 mod m20261125_000011_roles;
 mod m20261125_000012_paths;
+mod m20261125_000013_idempotency;
 
 /// All steps, oldest first.
 pub struct Migrator;
@@ -38,6 +39,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261125_000010_grants::Migration),
             Box::new(m20261125_000011_roles::Migration),
             Box::new(m20261125_000012_paths::Migration),
+            Box::new(m20261125_000013_idempotency::Migration),
         ]
     }
 }

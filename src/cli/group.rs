@@ -80,7 +80,7 @@ pub async fn run(group: Group, config: &Config, clock: &Clock) -> Result<Exit, C
         }
         Group::Delete { group } => {
             let admin = admin(config, clock).await?;
-            admin.delete_group(found(&admin.store, &group).await?).await?;
+            admin.delete_group(found(&admin.store, &group).await?, &|_| true).await?;
         }
         Group::AddMember { group, user, expires_at, expires_in } => {
             let admin = admin(config, clock).await?;

@@ -22,6 +22,7 @@ use entitled_model::token::{PREFIX, TokenSecret, TokenStatus};
 use entitled_model::{EmailKey, Subject, TokenId};
 use subtle::ConstantTimeEq;
 
+pub(super) use effect::{Keyed, keyed};
 pub use failures::Failures;
 pub use keys::Keys;
 pub use principal::Principal;

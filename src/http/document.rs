@@ -2,22 +2,58 @@
 //!
 //! A document that is laxer or stricter than the routes makes generated clients send what is refused, or keep back what is taken.
 
+use axum::http::Method;
 use utoipa::Number;
-use utoipa::openapi::path::{Operation, Parameter, ParameterIn};
+use utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::{ObjectBuilder, SchemaType, Type};
-use utoipa::openapi::{OpenApi, PathItem, RefOr, Schema};
+use utoipa::openapi::{ContentBuilder, OpenApi, PathItem, Ref, RefOr, Required, ResponseBuilder, Schema};
 
 use super::admin::PAGE_ROWS_MAX;
+use super::auth::{Keyed, keyed};
+use super::idempotency::KEY_BYTES_MAX;
 use crate::access::WAIT_MAX;
 
 /// Gives every parameter of a query the form in which it is read.
 pub(super) fn complete(document: &mut OpenApi) {
+    for (path, item) in &mut document.paths.paths {
+        if let Some(post) = &mut item.post {
+            keyed_post(path, post);
+        }
+    }
     let operations = document.paths.paths.values_mut().flat_map(operations);
     for parameter in operations.flat_map(|operation| operation.parameters.iter_mut().flatten()) {
         if let RefOr::T(parameter) = parameter
             && parameter.parameter_in == ParameterIn::Query
         {
             read(parameter);
+        }
+    }
+}
+
+/// Says of a POST what an `Idempotency-Key` is to it.
+fn keyed_post(path: &str, post: &mut Operation) {
+    let mut adds = |status: &str, what: &str| {
+        if let Some(RefOr::T(response)) = post.responses.responses.get_mut(status) {
+            response.description = format!("{}; or {what}", response.description);
+        }
+    };
+    match keyed(&Method::POST, Some(path)) {
+        Keyed::Never => {}
+        Keyed::Refused => adds("400", "there is an `Idempotency-Key`: a secret is not told twice"),
+        Keyed::Taken => {
+            adds("400", "the `Idempotency-Key` is malformed");
+            adds("409", "the request of this `Idempotency-Key` is not answered yet");
+            let schema = ObjectBuilder::new().schema_type(Type::String).min_length(Some(1));
+            let schema = schema.max_length(Some(KEY_BYTES_MAX)).pattern(Some("^[!-~]+$"));
+            let told = "Carries the request out once: the same one under the same key is given the first answer again, with \
+                `Idempotency-Replayed: true`, for a day";
+            let header = ParameterBuilder::new().name("Idempotency-Key").parameter_in(ParameterIn::Header);
+            let header = header.required(Required::False).description(Some(told)).schema(Some(schema));
+            post.parameters.get_or_insert_default().push(RefOr::T(header.build()));
+            let problem = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
+            let reused = ResponseBuilder::new().description("The `Idempotency-Key` came with another request before");
+            let reused = reused.content("application/problem+json", problem).build();
+            post.responses.responses.insert("422".to_owned(), RefOr::T(reused));
         }
     }
 }

@@ -9,7 +9,8 @@ use sea_orm::{ActiveModelTrait, ActiveValue::Set, ConnectionTrait};
 use serde_json::{Value, json};
 
 use super::error::{Doing, StoreError};
-use super::sql::{Dialect, Field, STATEMENT_ROWS_MAX, rows, time};
+use super::idempotency::leave_nothing_behind;
+use super::sql::{Field, STATEMENT_ROWS_MAX, rows, time};
 use super::{Unit, UserRecord};
 
 /// What is personal about a user. `claims` are those of the logins so far, the latest word of each.
@@ -97,16 +98,14 @@ impl Unit {
 }
 
 impl Unit {
-    /// Erases what is personal about a user: profile, accounts, addresses, paths, and what they called their tokens.
+    /// Erases what is personal about a user: profile, accounts, addresses, paths, what they called their tokens, and
+    /// every answer that is kept under an idempotency key.
     ///
     /// # Errors
     /// When the database refuses.
     pub async fn erase_profile(&mut self, user: UserId) -> Result<(), StoreError> {
         const DOING: &str = "erasing a profile";
-        if self.dialect() == Dialect::Sqlite {
-            // Otherwise what was erased stays in the file until its place is needed.
-            self.reader().execute_unprepared("PRAGMA secure_delete = ON").await.doing(DOING)?;
-        }
+        leave_nothing_behind(self.reader()).await?;
         for erase in [
             "UPDATE user_profile SET email = NULL, email_key = NULL, sub = NULL, claims = '{}' WHERE user_id = $1",
             "DELETE FROM directory_account WHERE user_id = $1",
@@ -117,7 +116,7 @@ impl Unit {
             let erase = self.dialect().statement(erase, [user.0.into()]);
             self.reader().execute_raw(erase).await.doing(DOING)?;
         }
-        Ok(())
+        self.forget_answers().await
     }
 }
 

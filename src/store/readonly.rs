@@ -40,8 +40,8 @@ pub const READABLE: &[&str] = &[
     "user_profile",
     "vanished_group",
 ];
-/// The tables that it may not: credentials.
-pub const HIDDEN: &[&str] = &["token_hash"];
+/// The tables that it may not: credentials, and answers that were one caller's.
+pub const HIDDEN: &[&str] = &["idempotency_key", "token_hash"];
 
 /// The settings that hold for each of its sessions. It may change them, and then still has no right to write.
 const SETTINGS: [(&str, &str); 4] = [

@@ -28,6 +28,12 @@ async fn tagged(
     (response.status().as_u16(), tag, response.json().await.expect("JSON"))
 }
 
+async fn delete(daemon: &Daemon, path: &str, if_match: Option<&str>) -> u16 {
+    let request = reqwest::Client::new().delete(format!("{}/api/v1{path}", daemon.base)).bearer_auth("admin-key");
+    let request = if_match.into_iter().fold(request, |request, tag| request.header("if-match", tag));
+    request.send().await.expect("an answer").status().as_u16()
+}
+
 async fn only_the_first_of_two_passes(world: &crate::support::World, daemon: &Daemon, path: &str, changes: [Value; 2]) {
     let (status, read, _) = tagged(daemon, "GET", path, None, Value::Null).await;
     assert_eq!(status, 200);
@@ -83,6 +89,32 @@ on_both_stores! {
         group(&daemon, "Writers").await;
         let (status, _, _) = tagged(&daemon, "PATCH", &path, Some("\"x\""), json!({"name": "Writers"})).await;
         assert_eq!(status, 412, "what is stale is not looked at further");
+    }
+
+    async fn a_group_that_changed_since_it_was_read_is_not_deleted(world: World) {
+        // M12
+        let mut world = world;
+        let daemon = crate::hand::serve(&mut world).await;
+        let path = group(&daemon, "Editors").await;
+        let (_, read, _) = tagged(&daemon, "GET", &path, None, Value::Null).await;
+        let (_, now, _) = tagged(&daemon, "PATCH", &path, Some(&read), json!({"description": "x"})).await;
+        let before = head(&world).await;
+        for (if_match, status) in [(read.as_str(), 412), (&format!("W/{now}"), 412), ("", 412), ("x", 400), (&now[1..], 400)] {
+            assert_eq!(delete(&daemon, &path, Some(if_match)).await, status, "{if_match}");
+        }
+        assert_eq!(head(&world).await, before, "no event");
+        let other = world.serve().await;
+        let renamed = json!({"name": "Writers"});
+        let (gone, (changed, _, _)) = tokio::join!(
+            delete(&daemon, &path, Some(&now)),
+            tagged(&other, "PATCH", &path, Some(&now), renamed)
+        );
+        assert!([(204, 404), (412, 200)].contains(&(gone, changed)), "of two, one passes: {gone} {changed}");
+        for if_match in [None, Some("*")] {
+            let path = group(&daemon, "Readers").await;
+            assert_eq!(delete(&daemon, &path, if_match).await, 204);
+            assert_eq!(delete(&daemon, &path, if_match).await, 404);
+        }
     }
 
     async fn a_user_who_changed_since_they_were_read_is_left_as_they_are(world: World) {

@@ -334,7 +334,7 @@ impl Ground {
                 self.admin().create_group(GroupName::parse(group).expect("a name"), None).await.map(drop)
             }
             (_, None) => Err(AdminError::NoGroup),
-            (Step::Delete, Some(id)) => self.admin().delete_group(id).await,
+            (Step::Delete, Some(id)) => self.admin().delete_group(id, &|_| true).await,
             (Step::Add(_, person), Some(id)) => {
                 self.admin().add_member(id, self.order_of(person).await.person.user, None).await
             }

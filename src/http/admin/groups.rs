@@ -238,12 +238,18 @@ pub(in crate::http) async fn change(
 
 /// Deletes a group with its memberships and grants.
 #[utoipa::path(
-    delete, path = "/api/v1/admin/groups/{id}", tag = "administration", params(("id" = String, Path, description = "The group's id")),
+    delete, path = "/api/v1/admin/groups/{id}", tag = "administration",
+    params(
+        ("id" = String, Path, description = "The group's id"),
+        ("If-Match" = Option<String>, Header, description = "Deletes it only while it is what this `ETag` named"),
+    ),
     security(("bearer" = ["admin"])),
     responses(
         (status = 204, description = "Gone, with its memberships and grants"),
+        (status = 400, description = "`If-Match` is malformed", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "No such group", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "A source or the system needs it", body = Problem, content_type = "application/problem+json"),
+        (status = 412, description = "It is not what `If-Match` names any more", body = Problem, content_type = "application/problem+json"),
         Refusals,
     )
 )]
@@ -252,8 +258,10 @@ pub(in crate::http) async fn delete(
     Extension(id): Extension<RequestId>,
     Extension(principal): Extension<Principal>,
     Path(group): Path<String>,
+    if_match: IfMatch,
 ) -> Result<StatusCode, Problem> {
     let admin = admin(&service, &principal, id);
-    let deleted = admin.delete_group(group_id(&group)?).await;
+    let still = |group: &GroupRecord| if_match.holds(&view(group.clone()));
+    let deleted = admin.delete_group(group_id(&group)?, &still).await;
     deleted.map(|()| StatusCode::NO_CONTENT).map_err(|error| refused(&service, error))
 }

@@ -50,6 +50,25 @@ impl Effect {
     }
 }
 
+/// What an `Idempotency-Key` is to a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keyed {
+    /// Passed over: what asks, and what may be repeated as it is.
+    Never,
+    Taken,
+    /// A secret would have to be kept, to be told again.
+    Refused,
+}
+
+/// What an `Idempotency-Key` is to a method of a route: an administrator's POST takes one.
+pub fn keyed(method: &Method, route: Option<&str>) -> Keyed {
+    match of(method, route) {
+        Some(Effect::Manage | Effect::Change) if method == Method::POST => Keyed::Taken,
+        Some(Effect::Mint | Effect::OwnMint) => Keyed::Refused,
+        _ => Keyed::Never,
+    }
+}
+
 /// Every route with its effect. One that is missing here fails a test, and is refused.
 pub const ROUTES: &[(Method, &str, Effect)] = &[
     (Method::POST, "/hooks/login", Effect::LoginHook),
@@ -148,6 +167,29 @@ mod tests {
         let classed = ROUTES.iter().map(|(method, path, _)| (method.to_string(), (*path).to_owned()));
         let classed: BTreeSet<(String, String)> = classed.filter(|(_, path)| path != "/api/openapi.json").collect();
         assert_eq!(documented, classed);
+    }
+
+    #[test]
+    fn an_administrator_s_post_takes_a_key_and_one_that_makes_a_secret_refuses_it() {
+        // M12
+        let of = |wanted: Keyed| -> Vec<&str> {
+            let paths = ROUTES.iter().filter(|(method, path, _)| keyed(method, Some(path)) == wanted);
+            paths.map(|(method, path, _)| (method == Method::POST).then_some(*path).expect("a POST")).collect()
+        };
+        assert_eq!(
+            of(Keyed::Taken),
+            [
+                "/api/v1/admin/resources/{resource_type}",
+                "/api/v1/admin/groups",
+                "/api/v1/admin/groups/{id}/members",
+                "/api/v1/plans/{hash}/approve",
+                "/api/v1/plans/{hash}/reject",
+                "/api/v1/admin/users",
+                "/api/v1/admin/grants",
+                "/api/v1/admin/roles",
+            ]
+        );
+        assert_eq!(of(Keyed::Refused), ["/api/v1/me/tokens", "/api/v1/admin/tokens"]);
     }
 
     #[test]
