@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use entitled_model::UserId;
+use entitled_model::event::{Cause, Event};
 use serde_json::json;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 
@@ -9,6 +11,8 @@ use crate::hand::{ANN, BOB, admin, grant, group, head, id_of, serve};
 use crate::on_both_stores;
 use crate::plans::held;
 use crate::support::{Daemon, Ended, PATIENCE, World};
+
+const STAFF: &str = "grp_acme_staff@example.com";
 
 /// Commands that a server answers, as `--help` names them.
 const REMOTE: &[&str] = &[
@@ -201,18 +205,36 @@ on_both_stores! {
     }
 
     async fn lists_longer_than_a_page_are_whole(world: World) {
+        const MEMBERS: usize = 1_005;
         let mut world = world;
-        let daemon = serve(&mut world).await;
+        for number in 0..MEMBERS {
+            world.org().add_member(STAFF, &format!("m{number:04}@example.org"));
+        }
+        assert_eq!(world.sync(&["--source", "google_sync"]).await.code, 0);
         let store = world.store().await;
         let mut unit = store.begin().await.expect("a unit");
-        let (at, cause) = (unit.at(), entitled_model::event::Cause { actor: "operator".to_owned(), ..Default::default() });
-        let users: Vec<_> = (0..1_005).map(|_| entitled_model::UserId(store.clock().new_id())).collect();
-        for users in users.chunks(1_000) {
-            unit.record(&cause, at, vec![entitled_model::event::Event::users_created(users.to_vec())]).await.expect("recorded");
-        }
+        let (at, cause) = (unit.at(), Cause { actor: "operator".to_owned(), ..Cause::default() });
+        let created = (0..MEMBERS).map(|_| Event::users_created(vec![UserId(store.clock().new_id())])).collect();
+        unit.record(&cause, at, created).await.expect("recorded");
         unit.commit().await.expect("committed");
-        let listed = same(&world, &daemon, &["user", "list", "--output", "json"]).await.json();
-        assert_eq!(listed.as_array().expect("a list").len(), users.len());
+        let daemon = serve(&mut world).await;
+        let head = format!("@{}", head(&world).await);
+        for (question, rows) in [
+            (&["user", "list"][..], ""),
+            (&["group", "members", STAFF], ""),
+            (&["members", "--group", STAFF], "/memberships"),
+            (&["diff", "@0", &head], "/changes"),
+            (&["history", "--group", STAFF, "--limit", "1004"], "/entries"),
+        ] {
+            let told = same(&world, &daemon, &[question, &["--output", "json"][..]].concat()).await.json();
+            let rows = told.pointer(rows).and_then(serde_json::Value::as_array).expect("a list").len();
+            assert!(rows > 1_000, "{question:?}: {rows}");
+        }
+        let log = same(&world, &daemon, &["events", "tail", "--after", "0", "--output", "json"]).await;
+        let audit = same(&world, &daemon, &["audit", "--output", "jsonl"]).await;
+        assert!(log.stdout.lines().count() > MEMBERS && audit.stdout.lines().count() > MEMBERS);
+        let cut = same(&world, &daemon, &["audit", "--output", "csv", "--limit", "1001"]).await;
+        assert_eq!(cut.stdout.lines().count(), 1 + 1_001);
     }
 
     async fn held_plans_are_told_and_approved_on_a_server(world: World) {
