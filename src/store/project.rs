@@ -188,6 +188,7 @@ impl Projector {
                     self.finish(conn).await?;
                     self.delete_grants(conn, grants).await?;
                 }
+                RowChange::OpenMemberships { users: [], .. } => {}
                 RowChange::OpenMemberships { group, source, users } => {
                     self.pending.opened_rows += users.len();
                     let opened = Opened { group, source: source.clone(), users: users.to_vec(), since };

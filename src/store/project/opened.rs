@@ -9,7 +9,7 @@ use super::Projector;
 use crate::store::error::{Doing, StoreError};
 use crate::store::sql::{Dialect, STATEMENT_ROWS_MAX, rows, time};
 
-/// The memberships that one event begins, at most [`entitled_model::plan::EVENT_PAIRS_MAX`].
+/// The memberships that one event begins: at least one, at most [`entitled_model::plan::EVENT_PAIRS_MAX`].
 pub(super) struct Opened {
     pub group: GroupId,
     pub source: SourceName,
@@ -33,14 +33,11 @@ impl Projector {
             rest = later;
             let mut ids = Vec::with_capacity(16 * meant);
             let mut blocks = Vec::with_capacity(chunk.len());
-            for Opened { group, source, users, since } in chunk.iter().filter(|opened| !opened.users.is_empty()) {
+            for Opened { group, source, users, since } in chunk {
                 let first = ids.len() / 16;
                 ids.extend(users.iter().flat_map(|user| user.0.into_bytes()));
                 let last = ids.len() / 16 - 1;
                 blocks.push(json!([group, source, since.position, time(since.at), first, last]));
-            }
-            if blocks.is_empty() {
-                continue;
             }
             let statement = self.dialect.statement(&sql, [rows(&blocks), ids.into()]);
             let met = conn.execute_raw(statement).await.doing(DOING)?.rows_affected();
