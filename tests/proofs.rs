@@ -3,6 +3,8 @@
 
 mod support;
 
+#[path = "proofs/costs.rs"]
+mod costs;
 #[path = "proofs/ground.rs"]
 mod ground;
 #[path = "proofs/holding.rs"]
