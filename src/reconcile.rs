@@ -270,9 +270,8 @@ impl Reconciler {
         unit.write_people(&run.source.name, &plan.people).await?;
         unit.create_profiles(&plan.new_users).await?;
         let newcomers: Vec<UserId> = plan.new_users.iter().map(|(user, _)| *user).collect();
-        let mut events = plan.events();
-        events.extend(unit.seeded(&newcomers));
-        unit.record(&cause(run), at, events).await
+        let seeded = unit.seeded(&newcomers);
+        unit.record(&cause(run), at, plan.events().chain(seeded)).await
     }
 
     /// The names of the groups that the result will list.

@@ -141,8 +141,8 @@ pub struct Plan {
 
 /// Compares what an observation, begun at `began_at`, asks for with what is stored, and guards the result.
 #[must_use]
-pub fn plan(source: &SourceName, desired: Desired, stored: &Stored, policy: &Policy, began_at: Instant) -> Plan {
-    let found = diff(&desired.pairs, &stored.pairs);
+pub fn plan(source: &SourceName, mut desired: Desired, stored: &Stored, policy: &Policy, began_at: Instant) -> Plan {
+    let found = diff(std::mem::take(&mut desired.pairs), &stored.pairs);
     let Removals { mut removes, scheduled, mut kept, held } =
         removals::removals(&found.unlisted, &desired, stored, policy, began_at);
     let last = last_administrator(source, &removes, &found.missing, stored, &desired.people.suspended);

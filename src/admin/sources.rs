@@ -53,7 +53,7 @@ impl Admin {
         if farewell.hash() != hash {
             return Err(AdminError::Superseded(farewell.hash()));
         }
-        let mut events = farewell.events();
+        let mut events: Vec<Event> = farewell.events().collect();
         if let Some(approval) = self.store.approval(unit.reader(), source).await? {
             let rejected = PlanRejected { source: source.clone(), hash: approval.hash, reason: given.clone() };
             events.push(Event::PlanRejected(rejected));

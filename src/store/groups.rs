@@ -293,7 +293,7 @@ impl Store {
         let seeded = SourceName::stored("system_seed".to_owned());
         let missing = SystemGroup::ALL.into_iter().filter(|group| !there.contains_key(group.name()));
         let events = missing.map(|group| Event::group_created(group.id(), &ObservedGroup::System(group), &seeded));
-        let (events, at) = (events.collect(), unit.at());
+        let at = unit.at();
         let cause = Cause { actor: "system".to_owned(), ..Cause::default() };
         unit.record(&cause, at, events).await?;
         unit.commit().await?;

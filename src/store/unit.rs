@@ -18,6 +18,9 @@ use crate::clock::Clock;
 
 /// The most events one insert carries: 15 columns each stay below SQLite's 32,766 bound values.
 const INSERT_EVENTS_MAX: usize = 1_000;
+/// From this many bytes of payloads on an insert carries no more: on their way into the database they stand in memory five
+/// times.
+const INSERT_BYTES: usize = 1 << 20;
 
 /// One transaction. Dropped without [`Unit::commit`], it leaves nothing behind.
 pub struct Unit {
@@ -97,19 +100,19 @@ impl Unit {
     ///
     /// # Errors
     /// When the database refuses, or the rows are not what the events assume.
-    pub async fn record(&mut self, cause: &Cause, occurred_at: Instant, events: Vec<Event>) -> Result<(), StoreError> {
-        if events.is_empty() {
+    pub async fn record(
+        &mut self,
+        cause: &Cause,
+        occurred_at: Instant,
+        events: impl IntoIterator<Item = Event, IntoIter: Send>,
+    ) -> Result<(), StoreError> {
+        let mut events = events.into_iter().peekable();
+        if events.peek().is_none() {
             return Ok(());
         }
         let mut projector = Projector::new(Tables::CURRENT, self.dialect());
-        let mut events = events.into_iter();
-        loop {
-            let batch: Vec<Event> = events.by_ref().take(INSERT_EVENTS_MAX).collect();
-            if batch.is_empty() {
-                break;
-            }
-            let recorded: Vec<Recorded> =
-                batch.into_iter().map(|event| self.place(cause, occurred_at, event)).collect();
+        while events.peek().is_some() {
+            let recorded = self.batch(cause, occurred_at, &mut events);
             self.insert(&recorded).await?;
             for event in &recorded {
                 let (since, changes) = row_changes(event);
@@ -118,6 +121,25 @@ impl Unit {
         }
         projector.finish(&self.tx).await?;
         self.write_head().await
+    }
+
+    /// As many of the events as go over in one insert, each with its place in the log.
+    fn batch(
+        &mut self,
+        cause: &Cause,
+        occurred_at: Instant,
+        events: &mut impl Iterator<Item = Event>,
+    ) -> Vec<Recorded> {
+        let (mut recorded, mut bytes) = (Vec::new(), 0);
+        while recorded.len() < INSERT_EVENTS_MAX
+            && bytes < INSERT_BYTES
+            && let Some(event) = events.next()
+        {
+            let event = self.place(cause, occurred_at, event);
+            bytes += event.written.payload.len();
+            recorded.push(event);
+        }
+        recorded
     }
 
     fn place(&mut self, cause: &Cause, occurred_at: Instant, event: Event) -> Recorded {

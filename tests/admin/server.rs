@@ -214,7 +214,7 @@ on_both_stores! {
         let store = world.store().await;
         let mut unit = store.begin().await.expect("a unit");
         let (at, cause) = (unit.at(), Cause { actor: "operator".to_owned(), ..Cause::default() });
-        let created = (0..MEMBERS).map(|_| Event::users_created(vec![UserId(store.clock().new_id())])).collect();
+        let created: Vec<Event> = (0..MEMBERS).map(|_| Event::users_created(vec![UserId(store.clock().new_id())])).collect();
         unit.record(&cause, at, created).await.expect("recorded");
         unit.commit().await.expect("committed");
         let daemon = serve(&mut world).await;

@@ -23,7 +23,8 @@ async fn write(store: Store, writer: usize) -> usize {
     for number in 0..UNITS {
         let mut unit = store.begin().await.expect("a unit");
         let events = 1 + (writer + number) % 3;
-        let users = (0..events).map(|_| Event::users_created(vec![UserId(store.clock().new_id())])).collect();
+        let users: Vec<Event> =
+            (0..events).map(|_| Event::users_created(vec![UserId(store.clock().new_id())])).collect();
         let at = unit.at();
         unit.record(&cause(), at, users).await.expect("recorded");
         tokio::task::yield_now().await;

@@ -1,34 +1,59 @@
 //! The events that say what applying a plan does.
 
+use std::iter::Peekable;
+
 use super::{EVENT_PAIRS_MAX, KeepReason, Plan};
 use crate::desired::Pair;
 use crate::event::{
     Event, GroupDeleted, ProfileField, RemovalBlocked, RemovalCancelled, RemovalScheduled, StandingChanged,
     UserProfileChanged,
 };
-use crate::identity::{GroupId, SourceName, UserId};
+use crate::identity::{GroupId, UserId};
 use crate::instant::written;
 use crate::people::{PeopleChanges, Readdress};
 
 impl Plan {
-    /// The events that say what applying this plan does.
-    #[must_use]
-    pub fn events(&self) -> Vec<Event> {
+    /// The events that say what applying this plan does, each made when it is asked for: there may be a million users in them.
+    pub fn events(&self) -> impl Iterator<Item = Event> + Send + '_ {
         let users = self.new_users.chunks(EVENT_PAIRS_MAX);
         let users = users.map(|chunk| Event::users_created(chunk.iter().map(|(id, _)| *id).collect()));
         let groups = self.new_groups.iter().map(|(id, group)| Event::group_created(*id, group, &self.source));
-        let gone = |(group, _): &&Pair| self.deleted_groups.contains(group);
-        let (ended, removes): (Vec<Pair>, Vec<Pair>) = self.removes.iter().partition(gone);
-        let mut events: Vec<Event> = users.collect();
-        events.extend(self.people_events());
+        let deleted = self.deleted_groups.iter().map(|group| Event::GroupDeleted(GroupDeleted { group: *group }));
+        let renamed = self.renamed_groups.iter().cloned().map(Event::group_renamed);
+        let entitlements = self.entitlements.iter();
+        let entitlements =
+            entitlements.map(|(user, changes)| Event::entitlements_changed(*user, &self.source, changes.clone()));
         // Whoever has a name gives it up before another takes it.
-        events.extend(MembershipEvents { source: &self.source, creates: &[], removes: &ended });
-        events.extend(self.deleted_groups.iter().map(|group| Event::GroupDeleted(GroupDeleted { group: *group })));
-        events.extend(self.renamed_groups.iter().cloned().map(Event::group_renamed));
-        events.extend(groups);
-        events.extend(MembershipEvents { source: &self.source, creates: &self.creates, removes: &removes });
-        events.extend(self.waiting_events());
-        events.extend(self.newly_blocked.iter().map(|(group, user)| {
+        users
+            .chain(self.people_events())
+            .chain(self.membership_events(&[], true))
+            .chain(deleted)
+            .chain(renamed)
+            .chain(groups)
+            .chain(self.membership_events(&self.creates, false))
+            .chain(self.waiting_events())
+            .chain(self.blocked_events())
+            .chain(entitlements)
+    }
+
+    /// One event per group (or per thousand pairs of it), creates and removes of a group together; of the removes, those in
+    /// groups that are deleted, or the others.
+    fn membership_events<'a>(&'a self, creates: &'a [Pair], in_deleted: bool) -> impl Iterator<Item = Event> + 'a {
+        let mut creates = creates.iter().copied().peekable();
+        let removes = self.removes.iter().copied();
+        let mut removes =
+            removes.filter(move |(group, _)| self.deleted_groups.contains(group) == in_deleted).peekable();
+        std::iter::from_fn(move || {
+            let next = creates.peek().into_iter().chain(removes.peek());
+            let group = next.map(|(group, _)| *group).min()?;
+            let removed = take_group(&mut removes, group, EVENT_PAIRS_MAX);
+            let added = take_group(&mut creates, group, EVENT_PAIRS_MAX - removed.len());
+            Some(Event::memberships_changed(group, &self.source, added, removed))
+        })
+    }
+
+    fn blocked_events(&self) -> impl Iterator<Item = Event> {
+        self.newly_blocked.iter().map(|(group, user)| {
             Event::MembershipRemovalBlocked(RemovalBlocked {
                 group: *group,
                 user: *user,
@@ -37,12 +62,7 @@ impl Plan {
                     .as_str()
                     .to_owned(),
             })
-        }));
-        let entitlements = self.entitlements.iter();
-        events.extend(
-            entitlements.map(|(user, changes)| Event::entitlements_changed(*user, &self.source, changes.clone())),
-        );
-        events
+        })
     }
 
     /// Removals that wait from now on, and those that no longer do: one event per group and time, or per thousand pairs of it.
@@ -80,33 +100,9 @@ impl Plan {
     }
 }
 
-/// One event per group (or per thousand pairs of it), creates and removes of a group together.
-struct MembershipEvents<'a> {
-    source: &'a SourceName,
-    creates: &'a [Pair],
-    removes: &'a [Pair],
-}
-
-impl Iterator for MembershipEvents<'_> {
-    type Item = Event;
-
-    fn next(&mut self) -> Option<Event> {
-        let group = match (self.creates.first(), self.removes.first()) {
-            (None, None) => return None,
-            (Some((group, _)), None) | (None, Some((group, _))) => *group,
-            (Some((created, _)), Some((removed, _))) => *created.min(removed),
-        };
-        let removed = take_group(&mut self.removes, group, EVENT_PAIRS_MAX);
-        let added = take_group(&mut self.creates, group, EVENT_PAIRS_MAX - removed.len());
-        Some(Event::memberships_changed(group, self.source, added, removed))
-    }
-}
-
-fn take_group(pairs: &mut &[Pair], group: GroupId, max: usize) -> Vec<UserId> {
-    let count = pairs.iter().take(max).take_while(|(of, _)| *of == group).count();
-    let (taken, rest) = pairs.split_at(count);
-    *pairs = rest;
-    taken.iter().map(|(_, user)| *user).collect()
+fn take_group(pairs: &mut Peekable<impl Iterator<Item = Pair>>, group: GroupId, max: usize) -> Vec<UserId> {
+    let taken = std::iter::from_fn(|| pairs.next_if(|(of, _)| *of == group));
+    taken.take(max).map(|(_, user)| user).collect()
 }
 
 fn users_of(pairs: impl Iterator<Item = Pair>) -> Vec<UserId> {

@@ -11,6 +11,9 @@ use crate::identity::UserId;
 use crate::instant::Instant;
 use crate::people::{PeopleChanges, Readdress};
 
+/// The digest of one thing that a plan does.
+type Line = [u8; 32];
+
 impl Plan {
     /// The content hash (lower-case hex of SHA-256): the same as long as the observation and the stored rows are.
     ///
@@ -38,19 +41,22 @@ impl Plan {
             .iter()
             .map(|Rename { group, before, after }| digest_of(&[&group.to_string(), before, after]));
         let mut digest = Sha256::new();
-        for (section, mut lines) in [
-            ("source", vec![digest_of(&[self.source.as_str()])]),
-            ("groups", groups.values().map(|name| digest_of(&[name])).collect()),
-            ("users", users.values().map(|key| digest_of(&[key.as_str()])).collect()),
-            ("creates", self.creates.iter().map(pair).collect::<Vec<_>>()),
-            ("removes", self.removes.iter().map(pair).collect()),
-            ("scheduled", self.scheduled.iter().map(waits).collect()),
-            ("cancelled", self.cancelled.iter().map(pair).collect()),
-            ("entitlements", changed.collect()),
-            ("renamed", renamed.collect()),
-            ("deleted", self.deleted_groups.iter().map(|group| digest_of(&[&group.to_string()])).collect()),
-            ("people", people_lines(&self.people, &name)),
-        ] {
+        // One section at a time stands in memory: a first import's creates are 32 bytes each.
+        let sections: [(_, Box<dyn Iterator<Item = Line> + '_>); _] = [
+            ("source", Box::new(std::iter::once(digest_of(&[self.source.as_str()])))),
+            ("groups", Box::new(groups.values().map(|name| digest_of(&[name])))),
+            ("users", Box::new(users.values().map(|key| digest_of(&[key.as_str()])))),
+            ("creates", Box::new(self.creates.iter().map(pair))),
+            ("removes", Box::new(self.removes.iter().map(pair))),
+            ("scheduled", Box::new(self.scheduled.iter().map(waits))),
+            ("cancelled", Box::new(self.cancelled.iter().map(pair))),
+            ("entitlements", Box::new(changed)),
+            ("renamed", Box::new(renamed)),
+            ("deleted", Box::new(self.deleted_groups.iter().map(|group| digest_of(&[&group.to_string()])))),
+            ("people", Box::new(people_lines(&self.people, &name))),
+        ];
+        for (section, lines) in sections {
+            let mut lines: Vec<Line> = lines.collect();
             lines.sort_unstable();
             digest.update(section);
             digest.update((lines.len() as u64).to_be_bytes());
@@ -61,22 +67,21 @@ impl Plan {
 }
 
 /// What the accounts change, a line each, in terms that last.
-fn people_lines(people: &PeopleChanges, name: &dyn Fn(&UserId) -> String) -> Vec<[u8; 32]> {
+fn people_lines(people: &PeopleChanges, name: impl Fn(&UserId) -> String + Copy) -> impl Iterator<Item = Line> {
     let PeopleChanges { addresses, accounts, of_accounts, suspended, reactivated } = people;
-    let mut lines = Vec::new();
-    lines.extend(addresses.iter().map(|(user, change)| match change {
+    let addresses = addresses.iter().map(move |(user, change)| match change {
         Readdress::To(address) => digest_of(&["to", &name(user), address.as_given()]),
         Readdress::Lost => digest_of(&["lost", &name(user)]),
         Readdress::Absorbed => digest_of(&["absorbed", &name(user)]),
-    }));
-    lines.extend(accounts.iter().map(|(id, user)| digest_of(&["account", id, &name(user)])));
-    lines.extend(of_accounts.iter().map(|(key, user)| digest_of(&["address", key.as_str(), &name(user)])));
-    lines.extend(suspended.iter().map(|user| digest_of(&["suspended", &name(user)])));
-    lines.extend(reactivated.iter().map(|user| digest_of(&["reactivated", &name(user)])));
-    lines
+    });
+    let accounts = accounts.iter().map(move |(id, user)| digest_of(&["account", id, &name(user)]));
+    let of_accounts = of_accounts.iter().map(move |(key, user)| digest_of(&["address", key.as_str(), &name(user)]));
+    let suspended = suspended.iter().map(move |user| digest_of(&["suspended", &name(user)]));
+    let reactivated = reactivated.iter().map(move |user| digest_of(&["reactivated", &name(user)]));
+    addresses.chain(accounts).chain(of_accounts).chain(suspended).chain(reactivated)
 }
 
-fn digest_of(fields: &[&str]) -> [u8; 32] {
+fn digest_of(fields: &[&str]) -> Line {
     let mut digest = Sha256::new();
     for field in fields {
         digest.update((field.len() as u64).to_be_bytes());

@@ -321,7 +321,8 @@ fn a_million_memberships_are_a_thousand_events() {
     }];
     let census = Census { people, groups, accounts_unread: None };
     let known = known_to(&census, &[]);
-    let events = planned(&taken(census), &known, &Stored::default(), &OPEN).events();
+    let events = planned(&taken(census), &known, &Stored::default(), &OPEN);
+    let events: Vec<Event> = events.events().collect();
     let types: Vec<_> = events.iter().map(Event::event_type).collect();
     assert_eq!(
         types,

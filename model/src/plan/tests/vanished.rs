@@ -50,7 +50,7 @@ fn the_sources_own_group_ends_with_it_and_another_ones_outlives_it() {
     let stored = || Stored { pairs: vec![pair(2, 1)], vanished: BTreeSet::from([gid(1), gid(2)]), ..Stored::default() };
     let plan = planned(&taken(whole(&[])), &managing(), &stored(), &OPEN);
     assert_eq!(plan.deleted_groups, BTreeSet::from([gid(1), gid(2)]));
-    let types: Vec<_> = plan.events().iter().map(Event::event_type).collect();
+    let types: Vec<_> = plan.events().map(|event| event.event_type()).collect();
     assert_eq!(types, ["membership.changed", "group.deleted", "group.deleted"], "nobody is in a group that is gone");
 
     let shared = Stored { shared: BTreeSet::from([gid(2)]), ..stored() };
