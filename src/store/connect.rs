@@ -13,6 +13,8 @@ use super::{Store, schema};
 use crate::clock::Clock;
 
 /// How long a SQLite writer waits for another process's transaction.
+/// How many rows a connection's thread reads ahead of who takes them; each time it runs empty, two threads are woken.
+const SQLITE_ROWS_AHEAD: usize = 1_000;
 const SQLITE_BUSY_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long is waited before a SQLite file that was busy is opened again.
 const SQLITE_BUSY_PAUSE: Duration = Duration::from_millis(20);
@@ -196,8 +198,10 @@ fn sqlite_file(url: &str) -> Option<PathBuf> {
 fn sqlite_options(address: &str, query_only: bool) -> ConnectOptions {
     let mut options = ConnectOptions::new(address);
     let in_memory = address.ends_with(":memory:");
+    // A file does not go away as a server does.
+    options.test_before_acquire(false);
     options.map_sqlx_sqlite_opts(move |sqlite| {
-        let sqlite = sqlite.foreign_keys(true).busy_timeout(SQLITE_BUSY_TIMEOUT);
+        let sqlite = sqlite.foreign_keys(true).busy_timeout(SQLITE_BUSY_TIMEOUT).row_buffer_size(SQLITE_ROWS_AHEAD);
         match (in_memory, query_only) {
             (true, _) => sqlite,
             (false, true) => sqlite.pragma("query_only", "ON"),
