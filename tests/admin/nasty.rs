@@ -71,6 +71,7 @@ on_both_stores! {
         let evaluation = json!({"subject": {"type": "user", "id": ANN}, "action": {"name": "admin"},
             "resource": {"type": "maildomain", "id": "a.fr"}});
         let evaluations = json!({"evaluations": [evaluation]});
+        let search = json!({"subject": {"type": "user", "id": ANN}, "resource": {"type": "maildomain", "id": "a.fr"}});
         for (path, good, places) in [
             ("/api/v1/admin/grants", &grant, &["/group_id", "/permission", "/resource_type", "/resource_id"][..]),
             ("/api/v1/check", &check, &["/user", "/permission", "/resource", "/resource/type", "/resource/id"]),
@@ -80,6 +81,7 @@ on_both_stores! {
             ("/access/v1/evaluations", &evaluations, &["/evaluations/0", "/evaluations/0/subject/id", "/evaluations/0/action/name"]),
             ("/access/v1/search/subject", &evaluation, &["/subject", "/subject/type", "/action/name", "/resource/id", "/resource/type"]),
             ("/access/v1/search/resource", &evaluation, &["/subject", "/subject/id", "/action/name", "/resource", "/resource/type"]),
+            ("/access/v1/search/action", &search, &["/subject", "/subject/type", "/subject/id", "/resource", "/resource/type", "/resource/id"]),
         ] {
             for body in nasty_wholes(good) {
                 refused(&daemon, "POST", path, Some(body)).await;

@@ -1,9 +1,10 @@
 //! Who has access: all that a user has, the groups they are in, and what each type's resources are open to.
 
-use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
+use axum::{Extension, Json};
+use entitled_model::UserId;
 use entitled_model::access::ResourceRef;
 use entitled_model::instant::written;
 use entitled_model::resource::{RESOURCE_TYPES, ResourceType};
@@ -13,6 +14,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::{limit, plain, refused, user_id};
 use crate::access;
 use crate::admin::AdminError;
+use crate::http::auth::Principal;
 use crate::http::check::{PathView, at_least, unanswered};
 use crate::http::problem::Refusals;
 use crate::http::{Problem, Service};
@@ -151,16 +153,40 @@ pub(in crate::http) async fn effective(
     Path(user): Path<String>,
     query: Result<Query<EffectiveQuery>, QueryRejection>,
 ) -> Result<Json<EffectiveAccessView>, Problem> {
-    let user = user_id(&user)?;
+    access_of(&service, user_id(&user)?, query).await
+}
+
+/// All that the person has who is asking, with all groups and sources that give it.
+#[utoipa::path(
+    get, path = "/api/v1/me/effective-access", tag = "me", params(EffectiveQuery), security(("bearer" = [])),
+    responses(
+        (status = 200, body = EffectiveAccessView),
+        (status = 400, description = "A parameter is malformed", body = Problem, content_type = "application/problem+json"),
+        Refusals,
+    )
+)]
+pub(in crate::http) async fn own(
+    State(service): State<Service>,
+    Extension(principal): Extension<Principal>,
+    query: Result<Query<EffectiveQuery>, QueryRejection>,
+) -> Result<Json<EffectiveAccessView>, Problem> {
+    access_of(&service, principal.user()?, query).await
+}
+
+async fn access_of(
+    service: &Service,
+    user: UserId,
+    query: Result<Query<EffectiveQuery>, QueryRejection>,
+) -> Result<Json<EffectiveAccessView>, Problem> {
     let Query(EffectiveQuery { after, limit: asked, min_position, wait_ms }) = query.map_err(malformed)?;
     let (after, limit) = (plain("after", after.unwrap_or_default())?, limit(asked)?);
     let at_least = at_least(min_position, wait_ms)?;
     let (resource_type, resource_id) = after.split_once(':').unwrap_or((&after, ""));
     let after = ResourceRef { resource_type: resource_type.to_owned(), resource_id: resource_id.to_owned() };
-    access::reached(&service.store, at_least).await.map_err(|error| unanswered(&service, error))?;
+    access::reached(&service.store, at_least).await.map_err(|error| unanswered(service, error))?;
     let seen = service.store.access_of_user(service.store.reader(), user, None, &after, limit + 1).await;
-    let seen = seen.map_err(|error| refused(&service, error.into()))?;
-    let seen = seen.ok_or_else(|| refused(&service, AdminError::NoUser))?;
+    let seen = seen.map_err(|error| refused(service, error.into()))?;
+    let seen = seen.ok_or_else(|| refused(service, AdminError::NoUser))?;
     let (status, found) = seen.found;
     let mut resources = by_resource(found);
     let more = resources.len() > rows(limit);
