@@ -40,6 +40,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 pub use admin::access::{EffectiveAccessView, PermissionView, ResourceAccessView};
+pub use admin::accesses::{AccessView, AccessesView, csv as accesses_csv};
 pub use admin::grants::{GrantView, GrantsView, ResourceTypesView};
 pub use admin::groups::{AdminGroupView, AdminGroupsView, ListedGroupView};
 pub use admin::members::{MemberView, MembersView, SupportView};
@@ -51,7 +52,7 @@ pub use auth::{Failures, Keys, Proxy};
 pub use check::PathView;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use decoders::DECODERS;
-pub use history::audit::{AuditView, csv as audit_csv, lines as audit_lines};
+pub use history::audit::{AuditView, csv as audit_csv, lines as json_lines};
 pub use history::events::EventsView;
 pub use history::{DiffView, EntryView, EventView, HistoryView, MembershipsView, WhyView};
 pub use problem::Problem;

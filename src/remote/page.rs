@@ -3,8 +3,8 @@
 use serde::de::DeserializeOwned;
 
 use crate::http::{
-    AdminGroupsView, AdminUserView, AdminUsersView, GrantView, GrantsView, ListedGroupView, MemberView, MembersView,
-    RoleView, RolesView, TokenView, TokensView,
+    AccessView, AccessesView, AdminGroupsView, AdminUserView, AdminUsersView, GrantView, GrantsView, ListedGroupView,
+    MemberView, MembersView, RoleView, RolesView, TokenView, TokensView,
 };
 
 /// A page of a list.
@@ -37,4 +37,5 @@ pages! {
     AdminUsersView { users: AdminUserView } by "after";
     RolesView { roles: RoleView } by "after";
     TokensView { tokens: TokenView } by "before";
+    AccessesView { accesses: AccessView } by "before";
 }

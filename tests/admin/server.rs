@@ -7,10 +7,10 @@ use entitled_model::event::{Cause, Event};
 use serde_json::json;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 
-use crate::hand::{ANN, BOB, admin, grant, group, head, id_of, serve};
+use crate::hand::{ANN, BOB, admin, ask, grant, group, head, id_of, serve};
 use crate::on_both_stores;
 use crate::plans::held;
-use crate::support::{Daemon, Ended, PATIENCE, World};
+use crate::support::{Daemon, Ended, Kind, PATIENCE, World};
 
 const STAFF: &str = "grp_acme_staff@example.com";
 
@@ -183,9 +183,16 @@ on_both_stores! {
             &["events", "tail"],
             &["events", "tail", "--after", "3"],
         ]).await;
-        for form in ["table", "jsonl", "csv"] {
+        for given in [None, Some("wrong"), Some("read-key")] {
+            assert!(ask(&daemon, "POST", "/admin/groups", given, Some(json!({"name": "x"}))).await.0 > 400);
+        }
+        world.wait_for_count("SELECT count(*) FROM access_log WHERE verdict <> 'valid'", 3).await;
+        for form in ["table", "json", "jsonl", "csv"] {
             same(&world, &daemon, &["audit", "--output", form]).await;
             same(&world, &daemon, &["audit", "--action", "group.*", "--limit", "2", "--output", form]).await;
+            let refusals = same(&world, &daemon, &["audit", "--refusals", "--output", form]).await;
+            assert!(refusals.stdout.contains("forbidden"), "{refusals:?}");
+            same(&world, &daemon, &["audit", "--refusals", "--limit", "2", "--output", form]).await;
         }
 
         done(&world, &daemon, &["user", "reactivate", BOB]).await;
@@ -234,6 +241,18 @@ on_both_stores! {
         let audit = same(&world, &daemon, &["audit", "--output", "jsonl"]).await;
         assert!(log.stdout.lines().count() > MEMBERS && audit.stdout.lines().count() > MEMBERS);
         let cut = same(&world, &daemon, &["audit", "--output", "csv", "--limit", "1001"]).await;
+        assert_eq!(cut.stdout.lines().count(), 1 + 1_001);
+        let new_id = match world.database.kind() {
+            Kind::Sqlite => "randomblob(16)",
+            Kind::Postgres => "gen_random_uuid()",
+        };
+        world.database.execute(&format!(
+            "INSERT INTO access_log (id, at, verdict, method, route, status, request_id)
+             SELECT {new_id}, (SELECT max(recorded_at) FROM event), 'missing', 'GET', '/x', 401, 'r' FROM event LIMIT 1005"
+        )).await;
+        let refusals = same(&world, &daemon, &["audit", "--refusals", "--output", "jsonl"]).await;
+        assert_eq!(refusals.stdout.lines().count(), 1_005);
+        let cut = same(&world, &daemon, &["audit", "--refusals", "--output", "csv", "--limit", "1001"]).await;
         assert_eq!(cut.stdout.lines().count(), 1 + 1_001);
     }
 
@@ -409,7 +428,7 @@ fn http(status: &str, kind: &str, more: &str, body: &str) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_no_entitled_is_not_taken_for_one() {
     // S4
-    let world = World::new(crate::support::Kind::Sqlite).await;
+    let world = World::new(Kind::Sqlite).await;
     let json = "application/json";
     let problem = r#"{"title":"Not Found","detail":"it \u001b[31mis\u0007 gone"}"#;
     let endless = r#"{"users":[{"id":"a","sub":null,"email":null,"status":"active"}],"next":"a"}"#;
@@ -450,7 +469,7 @@ async fn what_is_no_entitled_is_not_taken_for_one() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_health_of_a_server_is_asked_without_a_token() {
-    let world = World::new(crate::support::Kind::Sqlite).await;
+    let world = World::new(Kind::Sqlite).await;
     let daemon = world.serve().await;
     assert_eq!(far(&world, &daemon.base, None, &["healthcheck"]).await.code, 0);
     let base = answering(http("503 Service Unavailable", "application/problem+json", "", "{}")).await;
