@@ -39,15 +39,20 @@ use utoipa::{Modify, OpenApi};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-pub use admin::access::{EffectiveAccessView, PermissionView, ResourceAccessView};
+pub use admin::access::{
+    EffectiveAccessView, PermissionView, ResourceAccessView, UserMembershipView, UserMembershipsView,
+};
 pub use admin::accesses::{AccessView, AccessesView, csv as accesses_csv};
+pub use admin::due::{DueRemovalView, DueRemovalsView};
+pub use admin::entitlements::{StatedEntitlementView, StatedEntitlementsView};
 pub use admin::grants::{GrantView, GrantsView, ResourceTypesView};
 pub use admin::groups::{AdminGroupView, AdminGroupsView, ListedGroupView};
 pub use admin::members::{MemberView, MembersView, SupportView};
 pub use admin::plans::{PlanView, PlansView};
 pub use admin::roles::{RoleView, RolesView};
+pub use admin::sources::{ListedSourceView, ListedSourcesView};
 pub use admin::tokens::{NewTokenView, TokenView, TokensView};
-pub use admin::users::{AdminUserView, AdminUsersView};
+pub use admin::users::{AdminUserView, AdminUsersView, UserProfileView};
 pub use auth::{Failures, Keys, Proxy};
 pub use check::PathView;
 #[cfg(any(test, feature = "fuzzing"))]
@@ -156,6 +161,8 @@ fn documented() -> OpenApiRouter<Service> {
         .routes(routes!(admin::access::effective))
         .routes(routes!(admin::access::own))
         .routes(routes!(admin::access::memberships))
+        .routes(routes!(admin::entitlements::of_user))
+        .routes(routes!(admin::sources::list))
         .routes(routes!(check::one))
         .routes(routes!(check::many))
         .routes(routes!(authzen::evaluate::one))
@@ -165,6 +172,7 @@ fn documented() -> OpenApiRouter<Service> {
         .routes(routes!(authzen::search::actions))
         .routes(routes!(authzen::metadata))
         .routes(routes!(admin::plans::list))
+        .routes(routes!(admin::due::list))
         .routes(routes!(admin::plans::show))
         .routes(routes!(admin::plans::approve))
         .routes(routes!(admin::plans::reject))

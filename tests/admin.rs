@@ -28,6 +28,8 @@ mod history;
 mod idempotency;
 #[path = "admin/identity.rs"]
 mod identity;
+#[path = "admin/looking.rs"]
+mod looking;
 #[path = "admin/members.rs"]
 mod members;
 #[path = "admin/nasty.rs"]

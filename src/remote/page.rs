@@ -3,8 +3,9 @@
 use serde::de::DeserializeOwned;
 
 use crate::http::{
-    AccessView, AccessesView, AdminGroupsView, AdminUserView, AdminUsersView, GrantView, GrantsView, ListedGroupView,
-    MemberView, MembersView, RoleView, RolesView, TokenView, TokensView,
+    AccessView, AccessesView, AdminGroupsView, AdminUserView, AdminUsersView, DueRemovalView, DueRemovalsView,
+    GrantView, GrantsView, ListedGroupView, MemberView, MembersView, RoleView, RolesView, StatedEntitlementView,
+    StatedEntitlementsView, TokenView, TokensView, UserMembershipView, UserMembershipsView,
 };
 
 /// A page of a list.
@@ -38,4 +39,7 @@ pages! {
     RolesView { roles: RoleView } by "after";
     TokensView { tokens: TokenView } by "before";
     AccessesView { accesses: AccessView } by "before";
+    UserMembershipsView { memberships: UserMembershipView } by "after";
+    StatedEntitlementsView { entitlements: StatedEntitlementView } by "after";
+    DueRemovalsView { removals: DueRemovalView } by "after";
 }

@@ -124,6 +124,7 @@ on_both_stores! {
         let (grants, overview) = ("/api/v1/admin/grants", "/api/v1/admin/access-overview");
         let (effective, memberships) =
             (format!("/api/v1/admin/users/{ann}/effective-access"), format!("/api/v1/admin/users/{ann}/memberships"));
+        let (entitlements, due) = (format!("/api/v1/admin/users/{ann}/entitlements"), "/api/v1/plans/due");
         for path in [
             format!("{grants}?limit=0"), format!("{grants}?limit=1001"), format!("{grants}?limit=-1"), format!("{grants}?limit=1e3"),
             format!("{grants}?limit=1&limit=2"), format!("{grants}?after=x"), format!("{grants}?after=%00"),
@@ -139,6 +140,13 @@ on_both_stores! {
             format!("{effective}?min_position=9223372036854775808"),
             format!("{memberships}?limit=1001"), format!("{memberships}?after=%00"), format!("{memberships}?after={long}"),
             "/api/v1/admin/users/x/effective-access".to_owned(), "/api/v1/admin/users/%00/effective-access".to_owned(),
+            format!("{entitlements}?limit=0"), format!("{entitlements}?limit=1001"), format!("{entitlements}?limit=x"),
+            format!("{entitlements}?limit=1&limit=2"), format!("{entitlements}?after=%00"), format!("{entitlements}?after=a:%00"),
+            format!("{entitlements}?after=x"), format!("{entitlements}?after="), "/api/v1/admin/users/x/entitlements".to_owned(),
+            format!("{due}?limit=0"), format!("{due}?limit=1001"), format!("{due}?limit=-1"), format!("{due}?limit=1&limit=2"),
+            format!("{due}?after=x"), format!("{due}?after="), format!("{due}?after=%00"), format!("{due}?after={long}"),
+            format!("{due}?after=2026-11-22T10:00:00Z/x/admin/press"), format!("{due}?after=2026-11-22T10:00:00Z"),
+            format!("{due}?source=%00"), format!("{due}?source={long}"),
             format!("/api/v1/admin/users/{long}/memberships"), "/api/v1/admin/grants/%00".to_owned(), format!("{grants}/{long}"),
         ] {
             refused(&daemon, "GET", &path, None).await;

@@ -10,12 +10,13 @@ use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, Buf
 use crate::hand::{ANN, BOB, admin, ask, grant, group, head, id_of, serve};
 use crate::on_both_stores;
 use crate::plans::held;
-use crate::support::{Daemon, Ended, Kind, PATIENCE, World};
+use crate::support::{Daemon, Ended, Kind, PATIENCE, SIRET, World};
 
 const STAFF: &str = "grp_acme_staff@example.com";
 
 /// Commands that a server answers, as `--help` names them.
 const REMOTE: &[&str] = &[
+    "user show",
     "user create",
     "user deactivate",
     "user reactivate",
@@ -39,6 +40,7 @@ const REMOTE: &[&str] = &[
     "role remove",
     "plan list",
     "plan show",
+    "plan due",
     "plan approve",
     "plan reject",
     "history",
@@ -47,6 +49,7 @@ const REMOTE: &[&str] = &[
     "diff",
     "why",
     "events tail",
+    "source list",
 ];
 
 /// Commands that work on the database only, each with arguments that it would take.
@@ -59,11 +62,8 @@ const REFUSED: &[(&str, &[&str])] = &[
     ("migrate readonly-role up", &[]),
     ("migrate readonly-role down", &[]),
     ("migrate readonly-role status", &[]),
-    ("user show", &[ANN]),
     ("user erase", &[ANN, "--reason", "asked for"]),
     ("break-glass grant-admin", &[ANN]),
-    ("plan due", &[]),
-    ("source list", &[]),
     ("source forget", &["elsewhere"]),
     ("snapshot record", &["google_sync"]),
     ("verify", &[]),
@@ -136,6 +136,7 @@ async fn commands(world: &World) -> BTreeSet<String> {
 on_both_stores! {
     async fn what_is_asked_of_a_server_is_told_as_on_the_database(world: World) {
         let mut world = world;
+        world.org().set_domains(ANN, SIRET, ["ville-a.fr"]).add_member(STAFF, BOB);
         let daemon = serve(&mut world).await;
         let (press, readers) = (group(&daemon, "press").await, group(&daemon, "readers").await);
         let ann = done(&world, &daemon, &["user", "create", ANN]).await;
@@ -148,6 +149,8 @@ on_both_stores! {
             assert_eq!(done(&world, &daemon, &[&["group", "add-member", group, user][..], more].concat()).await, "");
         }
         assert_eq!(done(&world, &daemon, &["group", "remove-member", "press", BOB]).await, "");
+        daemon.login(&json!({"email": ANN, "sub": "sub-ann", "claims": {"siret": SIRET}})).await;
+        daemon.login(&json!({"email": BOB})).await;
         let made = done(&world, &daemon, &["grant", "create", "press", "admin", "maildomain", "commune-a.fr"]).await;
         grant(&daemon, &readers, "read", "commune-a.fr").await;
         done(&world, &daemon, &["role", "set", "manage", "--user", ANN]).await;
@@ -166,6 +169,15 @@ on_both_stores! {
             &["user", "list"],
             &["user", "access", ANN],
             &["user", "access", &ann],
+            &["user", "show", ANN],
+            &["user", "show", &ann],
+            &["user", "show", "sub-ann"],
+            &["user", "show", BOB],
+            &["plan", "due"],
+            &["plan", "due", "--source", "admin"],
+            &["plan", "due", "--source", "google_sync"],
+            &["plan", "due", "--source", "elsewhere"],
+            &["source", "list"],
             &["role", "list"],
             &["token", "list"],
             &["token", "list", "--user", ANN],
@@ -187,6 +199,21 @@ on_both_stores! {
             assert!(ask(&daemon, "POST", "/admin/groups", given, Some(json!({"name": "x"}))).await.0 > 400);
         }
         world.wait_for_count("SELECT count(*) FROM access_log WHERE verdict <> 'valid'", 3).await;
+        let shown = same(&world, &daemon, &["user", "show", ANN, "--output", "json"]).await.json();
+        assert_eq!((&shown["sub"], &shown["claims"]), (&json!("sub-ann"), &json!({"siret": SIRET})));
+        let of_press = shown["memberships"].as_array().expect("a list").iter().find(|row| row["group"] == "press");
+        assert_eq!(of_press.expect("press")["due_at"], "2100-01-01T00:00:00.000000Z");
+        let stated = shown["entitlements"].as_array().expect("a list").iter().find(|row| row["key"] == "can_admin_maildomains");
+        let stated = stated.expect("an entitlement");
+        assert_eq!((&stated["source"], &stated["value"]), (&json!("deploycenter"), &json!(["ville-a.fr"])));
+        assert!(stated["observed_at"].is_string(), "{stated}");
+        let due = same(&world, &daemon, &["plan", "due", "--output", "json"]).await.json();
+        let expected = json!([{"due_at": "2100-01-01T00:00:00.000000Z", "user": ann, "email": ANN, "group": "press", "source": "admin"}]);
+        assert_eq!(due, expected);
+        let sources = same(&world, &daemon, &["source", "list", "--output", "json"]).await.json();
+        let kinds: Vec<_> = sources.as_array().expect("a list").iter().map(|row| (row["source"].clone(), row["kind"].clone())).collect();
+        let kind = |source: &str, kind: &str| (json!(source), json!(kind));
+        assert!(kinds.contains(&kind("admin", "reserved")) && kinds.contains(&kind("google_sync", "google_workspace")), "{sources}");
         for form in ["table", "json", "jsonl", "csv"] {
             same(&world, &daemon, &["audit", "--output", form]).await;
             same(&world, &daemon, &["audit", "--action", "group.*", "--limit", "2", "--output", form]).await;
@@ -214,6 +241,8 @@ on_both_stores! {
     async fn lists_longer_than_a_page_are_whole(world: World) {
         const MEMBERS: usize = 1_005;
         let mut world = world;
+        let rules = "removal = { grace = \"72h\" }\nguard = { max_removal_ratio = 1.0, max_removals = 10000 }";
+        world.configure("retry = { attempts = 1 }", &format!("retry = {{ attempts = 1 }}\n{rules}"));
         for number in 0..MEMBERS {
             world.org().add_member(STAFF, &format!("m{number:04}@example.org"));
         }
@@ -224,10 +253,15 @@ on_both_stores! {
         let created = (0..MEMBERS).map(|_| Event::users_created(vec![UserId(store.clock().new_id())])).collect();
         unit.record(&cause, at, created).await.expect("recorded");
         unit.commit().await.expect("committed");
+        for number in 0..MEMBERS {
+            world.org().remove_member(STAFF, &format!("m{number:04}@example.org"));
+        }
+        assert_eq!(world.sync(&["--source", "google_sync"]).await.code, 0);
         let daemon = serve(&mut world).await;
         let head = format!("@{}", head(&world).await);
         for (question, rows) in [
             (&["user", "list"][..], ""),
+            (&["plan", "due"], ""),
             (&["group", "members", STAFF], ""),
             (&["members", "--group", STAFF], "/memberships"),
             (&["diff", "@0", &head], "/changes"),
@@ -321,6 +355,9 @@ on_both_stores! {
             &["user", "create", "no address"],
             &["user", "create", ANN],
             &["user", "access", "nobody@example.org"],
+            &["user", "show", "nobody@example.org"],
+            &["user", "show", "0198c0de-0000-7000-8000-000000000001"],
+            &["user", "show", ""],
             &["user", "deactivate", "nobody@example.org"],
             &["role", "remove", "--user", ANN],
             &["role", "set", "viewer", "--group", "nowhere"],

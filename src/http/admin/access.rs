@@ -4,10 +4,10 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::{Extension, Json};
-use entitled_model::UserId;
 use entitled_model::access::ResourceRef;
 use entitled_model::instant::written;
 use entitled_model::resource::{RESOURCE_TYPES, ResourceType};
+use entitled_model::{GroupId, UserId};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -19,7 +19,7 @@ use crate::http::check::{PathView, at_least, unanswered};
 use crate::http::problem::Refusals;
 use crate::http::{Problem, Service};
 use crate::json;
-use crate::store::{AccessRow, OverviewRow, StoreError};
+use crate::store::{AccessRow, MembershipRow, OverviewRow, StoreError};
 
 /// All that a user has, by resource.
 #[derive(Deserialize, Serialize, ToSchema)]
@@ -54,21 +54,38 @@ pub struct PermissionView {
 }
 
 /// The groups that a user is in.
-#[derive(Serialize, ToSchema)]
-pub(in crate::http) struct UserMembershipsView {
-    memberships: Vec<UserMembershipView>,
+#[derive(Deserialize, Serialize, ToSchema)]
+pub struct UserMembershipsView {
+    #[serde(deserialize_with = "json::objects")]
+    pub memberships: Vec<UserMembershipView>,
     /// What `after` is for the next page; none on the last.
-    next: Option<String>,
+    #[serde(deserialize_with = "json::said")]
+    pub next: Option<String>,
 }
 
 /// A membership by one source; several sources may support the same one.
-#[derive(Serialize, ToSchema)]
-struct UserMembershipView {
-    group_id: String,
-    group: String,
-    source: String,
+#[derive(Deserialize, Serialize, ToSchema)]
+pub struct UserMembershipView {
+    pub group_id: String,
+    pub group: String,
+    pub source: String,
     /// RFC 3339, UTC.
-    added_at: String,
+    pub added_at: String,
+    /// It goes from then on: its source no longer lists it, or it was given until then. RFC 3339, UTC.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub due_at: Option<String>,
+}
+
+impl From<(GroupId, MembershipRow)> for UserMembershipView {
+    fn from((group, row): (GroupId, MembershipRow)) -> Self {
+        Self {
+            group_id: group.to_string(),
+            group: row.group,
+            source: row.source.to_string(),
+            added_at: written(row.added_at),
+            due_at: row.due_at.map(written),
+        }
+    }
 }
 
 /// Every type of resource, with what its resources are open to.
@@ -250,12 +267,7 @@ pub(in crate::http) async fn memberships(
     let beyond = names.get(rows(limit)).map(|name| (*name).to_owned());
     let next = beyond.as_ref().and_then(|_| names.get(rows(limit) - 1)).map(|name| (*name).to_owned());
     let shown = found.into_iter().filter(|(_, row)| Some(&row.group) != beyond.as_ref());
-    let memberships = shown.map(|(group, row)| UserMembershipView {
-        group_id: group.to_string(),
-        group: row.group,
-        source: row.source.to_string(),
-        added_at: written(row.added_at),
-    });
+    let memberships = shown.map(UserMembershipView::from);
     Ok(Json(UserMembershipsView { memberships: memberships.collect(), next }))
 }
 

@@ -1,5 +1,7 @@
 //! Users: listed, made known, shut out, let in again.
 
+use std::collections::BTreeMap;
+
 use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
@@ -7,6 +9,7 @@ use axum::http::StatusCode;
 use axum::{Extension, Json};
 use entitled_model::{EmailAddress, UserId};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
@@ -28,6 +31,15 @@ pub struct AdminUserView {
     pub email: Option<String>,
     /// `active`, `suspended` (by a source) or `deactivated` (by an administrator).
     pub status: String,
+}
+
+/// A user, with what logins have said of them.
+#[derive(Deserialize, Serialize, ToSchema)]
+pub struct UserProfileView {
+    #[serde(flatten)]
+    pub user: AdminUserView,
+    /// Those that are kept, the latest word of each.
+    pub claims: BTreeMap<String, Value>,
 }
 
 /// A page of users, by id.
@@ -83,6 +95,13 @@ impl From<UserRecord> for AdminUserView {
     }
 }
 
+impl From<UserRecord> for UserProfileView {
+    fn from(mut user: UserRecord) -> Self {
+        let claims = std::mem::take(&mut user.profile.claims);
+        Self { user: user.into(), claims }
+    }
+}
+
 /// Users, by id.
 #[utoipa::path(
     get, path = "/api/v1/admin/users", tag = "administration", params(UsersQuery), security(("bearer" = ["read", "admin"])),
@@ -135,12 +154,12 @@ pub(in crate::http) async fn create(
     made.map(|user| (StatusCode::CREATED, Json(user.into()))).map_err(|error| refused(&service, error))
 }
 
-/// One user.
+/// One user, with the claims of their logins.
 #[utoipa::path(
     get, path = "/api/v1/admin/users/{id}", tag = "administration", params(("id" = String, Path, description = "The user's id")),
     security(("bearer" = ["read", "admin"])),
     responses(
-        (status = 200, body = AdminUserView, headers(("ETag" = String, description = "Names what is shown: for `If-Match`"))),
+        (status = 200, body = UserProfileView, headers(("ETag" = String, description = "Names what is shown: for `If-Match`"))),
         (status = 404, description = "No such user", body = Problem, content_type = "application/problem+json"),
         Refusals,
     )
@@ -148,7 +167,7 @@ pub(in crate::http) async fn create(
 pub(in crate::http) async fn show(
     State(service): State<Service>,
     Path(user): Path<String>,
-) -> Result<Tagged<AdminUserView>, Problem> {
+) -> Result<Tagged<UserProfileView>, Problem> {
     let found = service.store.user_by_id(service.store.reader(), user_id(&user)?).await;
     let found = found.map_err(|error| refused(&service, error.into()))?;
     found.map(|user| Tagged(user.into())).ok_or_else(|| refused(&service, AdminError::NoUser))
@@ -163,7 +182,7 @@ pub(in crate::http) async fn show(
     ),
     security(("bearer" = ["admin"])),
     responses(
-        (status = 200, body = AdminUserView, headers(("ETag" = String, description = "Names what is shown: for `If-Match`"))),
+        (status = 200, body = UserProfileView, headers(("ETag" = String, description = "Names what is shown: for `If-Match`"))),
         (status = 400, description = "The body is malformed", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "No such user", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "The last active person in Admin, or somebody who was erased", body = Problem, content_type = "application/problem+json"),
@@ -179,11 +198,11 @@ pub(in crate::http) async fn change(
     Path(user): Path<String>,
     if_match: IfMatch,
     body: Result<Bytes, BytesRejection>,
-) -> Result<Tagged<AdminUserView>, Problem> {
+) -> Result<Tagged<UserProfileView>, Problem> {
     let admin = admin(&service, &principal, id);
     let user = user_id(&user)?;
     let UserPatchBody { status } = object(&whole_body(body)?, "status")?;
-    let still = |user: &UserRecord| if_match.holds(&AdminUserView::from(user.clone()));
+    let still = |user: &UserRecord| if_match.holds(&UserProfileView::from(user.clone()));
     let changed = match status {
         StatusWord::Active => admin.reactivate_user(user, &still).await,
         StatusWord::Deactivated => admin.deactivate_user(user, &still).await,
