@@ -143,6 +143,7 @@ fn documented() -> OpenApiRouter<Service> {
         .routes(routes!(admin::members::remove))
         .routes(routes!(admin::users::list, admin::users::create))
         .routes(routes!(admin::users::show, admin::users::change))
+        .routes(routes!(admin::users::erase))
         .routes(routes!(admin::roles::me))
         .routes(routes!(admin::roles::list, admin::roles::set))
         .routes(routes!(admin::roles::remove_of_user))

@@ -20,6 +20,7 @@ const REMOTE: &[&str] = &[
     "user create",
     "user deactivate",
     "user reactivate",
+    "user erase",
     "user access",
     "user list",
     "group list",
@@ -62,7 +63,6 @@ const REFUSED: &[(&str, &[&str])] = &[
     ("migrate readonly-role up", &[]),
     ("migrate readonly-role down", &[]),
     ("migrate readonly-role status", &[]),
-    ("user erase", &[ANN, "--reason", "asked for"]),
     ("break-glass grant-admin", &[ANN]),
     ("source forget", &["elsewhere"]),
     ("snapshot record", &["google_sync"]),
@@ -233,6 +233,9 @@ on_both_stores! {
         same_in_both_forms(&world, &daemon, &[
             &["group", "list"], &["grant", "list"], &["role", "list"], &["token", "list"], &["user", "list"],
         ]).await;
+        assert_eq!(done(&world, &daemon, &["user", "erase", BOB, "--reason", "they asked for it"]).await, format!("erased: {bob}"));
+        same_in_both_forms(&world, &daemon, &[&["user", "list"], &["user", "show", &bob]]).await;
+        assert_eq!(same(&world, &daemon, &["user", "show", BOB]).await.code, 2);
         // What was done over HTTP has the caller's name.
         let audit = world.run(&["audit", "--action", "group.deleted", "--output", "jsonl"]).await;
         assert!(audit.stdout.contains("key:office"), "{audit:?}");
@@ -358,6 +361,9 @@ on_both_stores! {
             &["user", "show", "nobody@example.org"],
             &["user", "show", "0198c0de-0000-7000-8000-000000000001"],
             &["user", "show", ""],
+            &["user", "erase", "nobody@example.org", "--reason", "they asked for it"],
+            &["user", "erase", ANN, "--reason", " "],
+            &["user", "erase", ANN, "--reason", "a\nb"],
             &["user", "deactivate", "nobody@example.org"],
             &["role", "remove", "--user", ANN],
             &["role", "set", "viewer", "--group", "nowhere"],

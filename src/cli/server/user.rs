@@ -1,8 +1,7 @@
-//! `entitled user` on a server. Erasure has no route.
+//! `entitled user` on a server.
 
 use serde_json::{Value, json};
 
-use super::on_the_database;
 use crate::cli::say::say;
 use crate::cli::user::{self, HeldAccess, Known, User};
 use crate::cli::{CliError, Exit};
@@ -51,7 +50,12 @@ pub async fn run(user: User, remote: &Remote) -> Result<Exit, CliError> {
             };
             user::show_one(known, output);
         }
-        User::Erase { .. } => return Err(on_the_database()),
+        User::Erase { user, reason } => {
+            let user = found(remote, &user).await?.id;
+            let erased: AdminUserView =
+                remote.post(&["admin", "users", &user, "erase"], &json!({ "reason": reason })).await?;
+            say!("erased: {}", erased.id);
+        }
     }
     Ok(Exit::Done)
 }

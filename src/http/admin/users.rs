@@ -66,6 +66,14 @@ pub(in crate::http) struct UserPatchBody {
     pub(super) status: StatusWord,
 }
 
+/// Why somebody is erased.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::http) struct EraseBody {
+    /// Without naming anybody: it stays in the log.
+    pub(super) reason: String,
+}
+
 #[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub(in crate::http) enum StatusWord {
@@ -208,4 +216,31 @@ pub(in crate::http) async fn change(
         StatusWord::Deactivated => admin.deactivate_user(user, &still).await,
     };
     changed.map(|user| Tagged(user.into())).map_err(|error| refused(&service, error))
+}
+
+/// Erases what is personal about a user; the id stays, deactivated, and the log stays whole.
+#[utoipa::path(
+    post, path = "/api/v1/admin/users/{id}/erase", tag = "administration", request_body = EraseBody,
+    params(("id" = String, Path, description = "The user's id")), security(("bearer" = ["admin"])),
+    responses(
+        (status = 200, body = AdminUserView),
+        (status = 400, description = "The body is malformed, or the reason is missing", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "No such user", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "The last active person in Admin, or the last owner", body = Problem, content_type = "application/problem+json"),
+        (status = 413, description = "The body is too large", body = Problem, content_type = "application/problem+json"),
+        Refusals,
+    )
+)]
+pub(in crate::http) async fn erase(
+    State(service): State<Service>,
+    Extension(id): Extension<RequestId>,
+    Extension(principal): Extension<Principal>,
+    Path(user): Path<String>,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Json<AdminUserView>, Problem> {
+    let admin = admin(&service, &principal, id);
+    let user = user_id(&user)?;
+    let EraseBody { reason } = object(&whole_body(body)?, "reason")?;
+    let erased = admin.erase_user(user, &reason).await;
+    erased.map(|user| Json(user.into())).map_err(|error| refused(&service, error))
 }

@@ -103,6 +103,7 @@ pub const ROUTES: &[(Method, &str, Effect)] = &[
     (Method::POST, "/api/v1/admin/users", Effect::Manage),
     (Method::GET, "/api/v1/admin/users/{id}", Effect::Read),
     (Method::PATCH, "/api/v1/admin/users/{id}", Effect::Manage),
+    (Method::POST, "/api/v1/admin/users/{id}/erase", Effect::Manage),
     (Method::GET, "/api/v1/admin/grants", Effect::Read),
     (Method::POST, "/api/v1/admin/grants", Effect::Change),
     (Method::GET, "/api/v1/admin/grants/{id}", Effect::Read),
@@ -190,6 +191,7 @@ mod tests {
                 "/api/v1/plans/{hash}/approve",
                 "/api/v1/plans/{hash}/reject",
                 "/api/v1/admin/users",
+                "/api/v1/admin/users/{id}/erase",
                 "/api/v1/admin/grants",
                 "/api/v1/admin/roles",
             ]
