@@ -39,19 +39,25 @@ use utoipa::{Modify, OpenApi};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-pub use admin::access::{EffectiveAccessView, PermissionView, ResourceAccessView};
+pub use admin::access::{
+    EffectiveAccessView, PermissionView, ResourceAccessView, UserMembershipView, UserMembershipsView,
+};
+pub use admin::accesses::{AccessView, AccessesView, csv as accesses_csv};
+pub use admin::due::{DueRemovalView, DueRemovalsView};
+pub use admin::entitlements::{StatedEntitlementView, StatedEntitlementsView};
 pub use admin::grants::{GrantView, GrantsView, ResourceTypesView};
 pub use admin::groups::{AdminGroupView, AdminGroupsView, ListedGroupView};
 pub use admin::members::{MemberView, MembersView, SupportView};
 pub use admin::plans::{PlanView, PlansView};
 pub use admin::roles::{RoleView, RolesView};
+pub use admin::sources::{ListedSourceView, ListedSourcesView};
 pub use admin::tokens::{NewTokenView, TokenView, TokensView};
-pub use admin::users::{AdminUserView, AdminUsersView};
+pub use admin::users::{AdminUserView, AdminUsersView, UserProfileView};
 pub use auth::{Failures, Keys, Proxy};
 pub use check::PathView;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use decoders::DECODERS;
-pub use history::audit::{AuditView, csv as audit_csv, lines as audit_lines};
+pub use history::audit::{AuditView, csv as audit_csv, lines as json_lines};
 pub use history::events::EventsView;
 pub use history::{DiffView, EntryView, EventView, HistoryView, MembershipsView, WhyView};
 pub use problem::Problem;
@@ -137,6 +143,7 @@ fn documented() -> OpenApiRouter<Service> {
         .routes(routes!(admin::members::remove))
         .routes(routes!(admin::users::list, admin::users::create))
         .routes(routes!(admin::users::show, admin::users::change))
+        .routes(routes!(admin::users::erase))
         .routes(routes!(admin::roles::me))
         .routes(routes!(admin::roles::list, admin::roles::set))
         .routes(routes!(admin::roles::remove_of_user))
@@ -153,15 +160,20 @@ fn documented() -> OpenApiRouter<Service> {
         .routes(routes!(admin::grants::resource_types))
         .routes(routes!(admin::access::overview))
         .routes(routes!(admin::access::effective))
+        .routes(routes!(admin::access::own))
         .routes(routes!(admin::access::memberships))
+        .routes(routes!(admin::entitlements::of_user))
+        .routes(routes!(admin::sources::list))
         .routes(routes!(check::one))
         .routes(routes!(check::many))
         .routes(routes!(authzen::evaluate::one))
         .routes(routes!(authzen::evaluate::many))
         .routes(routes!(authzen::search::subjects))
         .routes(routes!(authzen::search::resources))
+        .routes(routes!(authzen::search::actions))
         .routes(routes!(authzen::metadata))
         .routes(routes!(admin::plans::list))
+        .routes(routes!(admin::due::list))
         .routes(routes!(admin::plans::show))
         .routes(routes!(admin::plans::approve))
         .routes(routes!(admin::plans::reject))

@@ -55,7 +55,7 @@ pub use history::{AuditFilter, Changed, MembersAt, PastMembership};
 pub use idempotency::{Claimed, Fingerprint, KEYS_OF_ACTOR_MAX, StoredAnswer};
 pub use leases::Lease;
 pub use log::StoredEvent;
-pub use memberships::{Expired, MembershipRow};
+pub use memberships::{DuePlace, Expired, MembershipRow};
 pub use observations::{Applied, Mark, Observed};
 pub use plans::{Approval, HeldPlan};
 pub use profiles::{Profile, ProfileChange};

@@ -12,6 +12,8 @@ mod audit;
 mod authzen;
 #[path = "admin/check.rs"]
 mod check;
+#[path = "admin/erase.rs"]
+mod erase;
 #[path = "admin/features.rs"]
 mod features;
 #[path = "admin/follow.rs"]
@@ -28,6 +30,8 @@ mod history;
 mod idempotency;
 #[path = "admin/identity.rs"]
 mod identity;
+#[path = "admin/looking.rs"]
+mod looking;
 #[path = "admin/members.rs"]
 mod members;
 #[path = "admin/nasty.rs"]

@@ -79,10 +79,11 @@ impl Admin {
     ///
     /// # Errors
     /// When there is no such user, the reason is unusable, or it is the last active person in `Admin`.
-    pub async fn erase_user(&self, user: UserId, given: &str) -> Result<(), AdminError> {
+    pub async fn erase_user(&self, user: UserId, given: &str) -> Result<UserRecord, AdminError> {
         let given = reason(given)?;
         let mut unit = self.store.begin().await?;
-        self.store.user_by_id(unit.reader(), user).await?.ok_or(AdminError::NoUser)?;
+        self.user(&unit, user).await?;
+        self.reaches(&unit, user).await?;
         if self.is_last_administrator(&unit, user).await? {
             return Err(AdminError::LastAdministrator);
         }
@@ -95,8 +96,9 @@ impl Admin {
         self.record(&mut unit, events).await?;
         unit.erase_profile(user).await?;
         self.keeps_an_owner(&unit, owners).await?;
+        let after = self.user(&unit, user).await?;
         unit.commit().await?;
-        Ok(())
+        Ok(after)
     }
 
     async fn user(&self, unit: &Unit, user: UserId) -> Result<UserRecord, AdminError> {

@@ -189,16 +189,3 @@ pub(super) fn show_members(members: Vec<Member>, output: Output) {
         }
     }
 }
-
-/// A membership in JSON; one that its source no longer lists says when it goes.
-pub(super) fn with_due_at(mut membership: Value, row: &MembershipRow) -> Value {
-    if row.due_at.is_some() {
-        membership["due_at"] = due_at(row).into();
-    }
-    membership
-}
-
-/// When a membership goes, where that is known.
-pub(super) fn due_at(row: &MembershipRow) -> String {
-    row.due_at.map(written).unwrap_or_default()
-}

@@ -5,16 +5,15 @@ use std::time::Duration;
 use clap::Subcommand;
 use serde_json::{Value, json};
 
-use super::group::due_at;
 use super::say::{say, table};
 use super::{CliError, Exit, Output, admin, open};
 use crate::clock::Clock;
 use crate::config::{self, Config};
-use crate::http::PlanView;
-use crate::store::{Access, HeldPlan, MembershipRow, Store};
+use crate::http::{DueRemovalView, DueRemovalsView, PlanView};
+use crate::store::{Access, HeldPlan, Store};
 
-/// The most waiting removals that are listed: those that are due first.
-const DUE_MAX: u32 = 10_000;
+/// The waiting removals that are read at once.
+const PAGE_ROWS: u64 = 1_000;
 
 #[derive(Subcommand)]
 pub enum Plan {
@@ -84,24 +83,27 @@ pub async fn run(plan: Plan, config: &Config, clock: &Clock) -> Result<Exit, Cli
 }
 
 async fn due(store: &Store, source: Option<&str>, output: Output) -> Result<(), CliError> {
-    let waiting = store.due_removals(store.reader(), source, DUE_MAX).await?;
-    let users: Vec<_> = waiting.iter().map(|row| row.user).collect();
-    let addresses = store.emails_of(store.reader(), &users).await?;
-    match output {
-        Output::Json => {
-            let removal = |row: &MembershipRow| {
-                json!({"due_at": due_at(row), "user": row.user, "email": addresses.get(&row.user), "group": row.group,
-                    "source": row.source})
-            };
-            say!("{:#}", Value::from_iter(waiting.iter().map(removal)));
+    let (mut waiting, mut behind) = (Vec::new(), None);
+    loop {
+        let (page, last) = DueRemovalsView::read(store, source, behind.as_ref(), PAGE_ROWS).await?;
+        waiting.extend(page.removals);
+        if last.is_none() {
+            break;
         }
+        behind = last;
+    }
+    show_due(waiting, output);
+    Ok(())
+}
+
+pub(super) fn show_due(waiting: Vec<DueRemovalView>, output: Output) {
+    match output {
+        Output::Json => say!("{:#}", json!(waiting)),
         Output::Table => {
-            let who = |row: &MembershipRow| addresses.get(&row.user).cloned().unwrap_or_else(|| row.user.to_string());
-            let rows = waiting.iter().map(|row| [due_at(row), who(row), row.group.clone(), row.source.to_string()]);
-            say!("{}", table(["due at", "user", "group", "source"], rows));
+            let row = |row: DueRemovalView| [row.due_at, row.email.unwrap_or(row.user), row.group, row.source];
+            say!("{}", table(["due at", "user", "group", "source"], waiting.into_iter().map(row)));
         }
     }
-    Ok(())
 }
 
 async fn list(store: &Store, output: Output) -> Result<(), CliError> {

@@ -9,10 +9,11 @@ mod history;
 mod log;
 mod plan;
 mod role;
+mod source;
 mod token;
 mod user;
 
-use super::{CliError, Command, Exit, Global, environment, load, source, telemetry};
+use super::{CliError, Command, Exit, Global, environment, load, telemetry};
 use crate::config::{Config, ServerConfig};
 use crate::remote::Remote;
 
@@ -43,9 +44,8 @@ pub async fn run(command: Command, address: &str, global: &Global) -> Result<Exi
         Command::Events(events) => log::events(events, &remote).await,
         Command::Audit(options) => log::audit(options, &remote).await,
         Command::Healthcheck => log::healthcheck(&remote).await,
-        // The health of a server tells of its sources, and not of what they hold.
-        Command::Source(source::Source::List { .. } | source::Source::Forget { .. })
-        | Command::Serve
+        Command::Source(source) => source::run(source, &remote).await,
+        Command::Serve
         | Command::Sync(_)
         | Command::Migrate(_)
         | Command::BreakGlass(_)

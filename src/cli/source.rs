@@ -1,10 +1,7 @@
 //! `entitled source`: the sources, and what is left of those that are no longer configured.
 
-use std::collections::BTreeSet;
-
 use clap::Subcommand;
 use entitled_model::SourceName;
-use entitled_model::instant::written;
 use entitled_model::plan::Plan;
 use serde_json::{Value, json};
 
@@ -13,6 +10,7 @@ use super::{CliError, Exit, Output, admin, open};
 use crate::admin::Admin;
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::http::{ListedSourceView, ListedSourcesView};
 use crate::store::Access;
 
 #[derive(Subcommand)]
@@ -50,34 +48,21 @@ pub async fn run(source: Source, config: &Config, clock: &Clock) -> Result<Exit,
 
 async fn list(config: &Config, clock: &Clock, output: Output) -> Result<Exit, CliError> {
     let store = open(config, clock, Access::ReadOnly).await?;
-    let configured: BTreeSet<SourceName> = config.sources.keys().cloned().collect();
-    let orphaned = store.orphaned_sources(store.reader(), &configured).await?;
-    let (held, runs) = (store.memberships_by_source().await?, store.source_runs().await?);
-    let kind = |name: &str| match config.sources.iter().find(|(source, _)| source.as_str() == name) {
-        Some((_, source)) => source.kind.as_str(),
-        None if orphaned.iter().any(|source| source.as_str() == name) => "orphaned",
-        None => "reserved",
-    };
-    let names: BTreeSet<&str> =
-        configured.iter().chain(&orphaned).map(SourceName::as_str).chain(held.keys().map(String::as_str)).collect();
-    let row = |name: &&str| {
-        let last = runs.get(*name).and_then(|runs| runs.last_success_at).map(written);
-        (name.to_string(), kind(name), held.get(*name).copied().unwrap_or_default(), last)
-    };
-    let rows: Vec<_> = names.iter().map(row).collect();
+    let configured = config.sources.iter().map(|(name, source)| (name.clone(), source.kind.as_str())).collect();
+    show(ListedSourcesView::read(&store, &configured).await?, output);
+    Ok(Exit::Done)
+}
+
+pub(super) fn show(ListedSourcesView { sources }: ListedSourcesView, output: Output) {
     match output {
-        Output::Json => {
-            let source = |(name, kind, memberships, last): &(String, &str, u64, Option<String>)| json!({"source": name, "kind": kind, "memberships": memberships, "last_success_at": last});
-            say!("{:#}", Value::from_iter(rows.iter().map(source)));
-        }
+        Output::Json => say!("{:#}", json!(sources)),
         Output::Table => {
-            let rows = rows.into_iter().map(|(name, kind, memberships, last)| {
-                [name, kind.to_owned(), memberships.to_string(), last.unwrap_or_default()]
-            });
-            say!("{}", table(["source", "kind", "memberships", "last success"], rows));
+            let row = |row: ListedSourceView| {
+                [row.source, row.kind, row.memberships.to_string(), row.last_success_at.unwrap_or_default()]
+            };
+            say!("{}", table(["source", "kind", "memberships", "last success"], sources.into_iter().map(row)));
         }
     }
-    Ok(Exit::Done)
 }
 
 /// Exits 4 when it only says what would go.

@@ -4,17 +4,17 @@ use clap::Subcommand;
 use entitled_model::EmailAddress;
 use entitled_model::Position;
 use entitled_model::access::ResourceRef;
-use entitled_model::instant::written;
 use serde_json::{Value, json};
 
-use super::group::{due_at, with_due_at};
 use super::say::{say, table};
 use super::{CliError, Exit, Output, admin, open};
 use crate::admin::AdminError;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::http::{AdminUserView, PathView};
-use crate::store::{Access, AccessRow, MembershipRow, Seen, Store, UserRecord};
+use crate::http::{
+    AdminUserView, PathView, StatedEntitlementView, StatedEntitlementsView, UserMembershipView, UserProfileView,
+};
+use crate::store::{Access, AccessRow, Seen, Store, UserRecord};
 
 /// How many resources are read at a time.
 const PAGE_RESOURCES: u64 = 1_000;
@@ -74,7 +74,7 @@ pub async fn run(user: User, config: &Config, clock: &Clock) -> Result<Exit, Cli
     match user {
         User::Show { user, output } => {
             let store = open(config, clock, Access::ReadOnly).await?;
-            show(&store, &found(&store, &user).await?, output).await?;
+            show(&store, found(&store, &user).await?, output).await?;
         }
         User::Create { email } => {
             let admin = admin(config, clock).await?;
@@ -132,49 +132,48 @@ pub(super) fn show_list(users: Vec<AdminUserView>, output: Output) {
     }
 }
 
-fn email(user: &UserRecord) -> String {
-    user.profile.email.as_ref().map(|email| email.as_given().to_owned()).unwrap_or_default()
+/// Of one user, all that is known.
+pub(super) struct Known {
+    pub user: UserProfileView,
+    pub memberships: Vec<UserMembershipView>,
+    pub entitlements: Vec<StatedEntitlementView>,
 }
 
-fn summary(user: &UserRecord) -> Value {
-    let email = user.profile.email.as_ref().map(|email| email.as_given());
-    let sub = user.profile.sub.as_ref().map(|sub| sub.as_str());
-    json!({"id": user.id, "sub": sub, "email": email, "status": user.status})
+async fn show(store: &Store, user: UserRecord, output: Output) -> Result<(), CliError> {
+    let memberships = store.memberships_after(store.reader(), user.id, "", u64::MAX).await?;
+    let StatedEntitlementsView { entitlements, .. } =
+        StatedEntitlementsView::read(store, user.id, ("", ""), u64::MAX).await?;
+    let memberships = memberships.into_iter().map(UserMembershipView::from).collect();
+    show_one(Known { user: user.into(), memberships, entitlements }, output);
+    Ok(())
 }
 
-async fn show(store: &Store, user: &UserRecord, output: Output) -> Result<(), CliError> {
-    let conn = store.reader();
-    let memberships = store.memberships_of_user(conn, user.id).await?;
-    let entitlements = store.entitlements_of_user(conn, user.id).await?;
-    let observed = store.observed(conn, user.id).await?;
-    let stated = entitlements.iter().flat_map(|(source, stated)| {
-        let observed_at =
-            observed.get(source).and_then(|observed| observed.user.as_ref()).map(|mark| written(mark.completed_at));
-        stated.iter().map(move |(key, value)| (source, key, value, observed_at.clone()))
-    });
+pub(super) fn show_one(Known { user, memberships, mut entitlements }: Known, output: Output) {
+    // Databases differ in what they take for the order of texts.
+    entitlements.sort_by(|one, other| (&one.source, &one.key).cmp(&(&other.source, &other.key)));
     match output {
         Output::Json => {
-            let mut document = summary(user);
-            document["claims"] = json!(user.profile.claims);
-            let membership = |m: &MembershipRow| {
-                with_due_at(json!({"group": m.group, "source": m.source, "added_at": written(m.added_at)}), m)
+            let mut document = json!(user);
+            let membership = |m: UserMembershipView| {
+                let mut shown = json!({"group": m.group, "source": m.source, "added_at": m.added_at});
+                if let Some(due_at) = m.due_at {
+                    shown["due_at"] = due_at.into();
+                }
+                shown
             };
-            document["memberships"] = memberships.iter().map(membership).collect();
-            document["entitlements"] = stated
-                .map(|(source, key, value, at)| json!({"source": source, "key": key, "value": value.json(), "observed_at": at}))
-                .collect();
+            document["memberships"] = memberships.into_iter().map(membership).collect();
+            document["entitlements"] = json!(entitlements);
             say!("{document:#}");
         }
         Output::Table => {
-            say!("{}  {}  {}", user.id, email(user), user.status);
-            let rows =
-                memberships.iter().map(|m| [m.group.clone(), m.source.to_string(), written(m.added_at), due_at(m)]);
+            let AdminUserView { id, email, status, .. } = user.user;
+            say!("{id}  {}  {status}", email.unwrap_or_default());
+            let rows = memberships.into_iter().map(|m| [m.group, m.source, m.added_at, m.due_at.unwrap_or_default()]);
             say!("{}", table(["group", "source", "added at", "due at"], rows));
-            let rows = stated.map(|(source, key, value, _)| [key.clone(), source.to_string(), value.text().to_owned()]);
+            let rows = entitlements.into_iter().map(|stated| [stated.key, stated.source, stated.value.to_string()]);
             say!("{}", table(["entitlement", "source", "value"], rows));
         }
     }
-    Ok(())
 }
 
 async fn access(store: &Store, user: &UserRecord, output: Output) -> Result<(), CliError> {

@@ -4,12 +4,15 @@ pub(super) mod access;
 pub(super) mod accesses;
 #[cfg(any(test, feature = "fuzzing"))]
 mod decoders;
+pub(super) mod due;
+pub(super) mod entitlements;
 pub(super) mod grants;
 pub(super) mod groups;
 pub(super) mod members;
 pub(super) mod plans;
 pub(super) mod resources;
 pub(super) mod roles;
+pub(super) mod sources;
 mod tag;
 pub(super) mod tokens;
 pub(super) mod users;

@@ -73,6 +73,7 @@ pub(super) struct AuthzenMetadataView {
     access_evaluations_endpoint: String,
     search_subject_endpoint: String,
     search_resource_endpoint: String,
+    search_action_endpoint: String,
 }
 
 /// Where the parts of this interface are found, when `http.public_url` is set.
@@ -92,6 +93,7 @@ pub(super) async fn metadata(State(service): State<Service>) -> Result<Json<Auth
         access_evaluations_endpoint: at("evaluations"),
         search_subject_endpoint: at("search/subject"),
         search_resource_endpoint: at("search/resource"),
+        search_action_endpoint: at("search/action"),
         policy_decision_point: base,
     }))
 }

@@ -12,13 +12,14 @@ pub const DECODERS: [&[Decoder]; 3] = [&HOOKS, &admin::DECODERS, &QUESTIONS];
 
 const HOOKS: [Decoder; 3] = [("login", reported), ("hint", hinted), ("provisioning", provisioned)];
 
-const QUESTIONS: [Decoder; 6] = [
+const QUESTIONS: [Decoder; 7] = [
     ("check", checked),
     ("check_batch", checked_at_once),
     ("evaluation", evaluated),
     ("evaluations", evaluated_at_once),
     ("search_subject", subjects_sought),
     ("search_resource", resources_sought),
+    ("search_action", actions_sought),
 ];
 
 pub(super) fn object(bytes: &[u8]) -> Option<Value> {
@@ -124,5 +125,12 @@ fn resources_sought(bytes: &[u8]) {
     let Ok((kind, search)) = search::parse_resources(bytes) else { return };
     let Some(json) = object(bytes) else { return };
     assert!(json["resource"]["type"] == kind.as_str() && json["subject"]["id"].is_string());
+    assert!(search.wanted.is_none() || json["subject"]["type"] == "user");
+}
+
+fn actions_sought(bytes: &[u8]) {
+    let Ok(search) = search::parse_actions(bytes) else { return };
+    let Some(json) = object(bytes) else { return };
+    assert!(json["subject"]["id"].is_string() && json["resource"]["id"].is_string());
     assert!(search.wanted.is_none() || json["subject"]["type"] == "user");
 }

@@ -4,7 +4,10 @@ use serde_json::Value;
 
 use super::{Page, answer, error};
 use crate::decoders::{Decoder, json};
-use crate::http::{AdminGroupsView, AdminUsersView, GrantsView, MembersView, RolesView, TokensView};
+use crate::http::{
+    AccessesView, AdminGroupsView, AdminUsersView, DueRemovalsView, GrantsView, MembersView, RolesView,
+    StatedEntitlementsView, TokensView, UserMembershipsView,
+};
 
 pub const DECODERS: [Decoder; 1] = [("remote", remote)];
 
@@ -16,6 +19,10 @@ fn remote(bytes: &[u8]) {
     paged::<AdminUsersView>(bytes, "users");
     paged::<RolesView>(bytes, "roles");
     paged::<TokensView>(bytes, "tokens");
+    paged::<AccessesView>(bytes, "accesses");
+    paged::<UserMembershipsView>(bytes, "memberships");
+    paged::<StatedEntitlementsView>(bytes, "entitlements");
+    paged::<DueRemovalsView>(bytes, "removals");
     let Some(said) = error::problem(bytes) else { return };
     assert!(!said.chars().any(char::is_control));
     assert!(json(bytes).is_none_or(|json| json["detail"].is_string()));

@@ -3,8 +3,9 @@
 use serde::de::DeserializeOwned;
 
 use crate::http::{
-    AdminGroupsView, AdminUserView, AdminUsersView, GrantView, GrantsView, ListedGroupView, MemberView, MembersView,
-    RoleView, RolesView, TokenView, TokensView,
+    AccessView, AccessesView, AdminGroupsView, AdminUserView, AdminUsersView, DueRemovalView, DueRemovalsView,
+    GrantView, GrantsView, ListedGroupView, MemberView, MembersView, RoleView, RolesView, StatedEntitlementView,
+    StatedEntitlementsView, TokenView, TokensView, UserMembershipView, UserMembershipsView,
 };
 
 /// A page of a list.
@@ -37,4 +38,8 @@ pages! {
     AdminUsersView { users: AdminUserView } by "after";
     RolesView { roles: RoleView } by "after";
     TokensView { tokens: TokenView } by "before";
+    AccessesView { accesses: AccessView } by "before";
+    UserMembershipsView { memberships: UserMembershipView } by "after";
+    StatedEntitlementsView { entitlements: StatedEntitlementView } by "after";
+    DueRemovalsView { removals: DueRemovalView } by "after";
 }

@@ -86,6 +86,46 @@ impl Store {
         Ok(Some(Seen { position, found: (status, rows) }))
     }
 
+    /// Up to `rows_max` permissions after `after`, by name, that a user has on a resource. None of who is not active.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn permissions_of(
+        &self,
+        conn: &impl Reader,
+        user: UserId,
+        resource: &ResourceRef,
+        after: &str,
+        rows_max: u64,
+    ) -> Result<Seen<Vec<String>>, StoreError> {
+        // In the order and by the keys of a check: see `check.rs`.
+        let sql = "WITH giving AS MATERIALIZED (
+                SELECT group_id, permission FROM access_grant WHERE resource_type = $1 AND resource_id = $2
+                UNION ALL
+                SELECT id, permission FROM user_group
+                WHERE resource_type = $1 AND resource_id = $2 AND ended_position IS NULL),
+            found AS (
+                SELECT DISTINCT g.permission FROM giving g CROSS JOIN membership m CROSS JOIN user_account u
+                WHERE m.group_id = g.group_id AND m.user_id = $3 AND COALESCE(m.to_position, 0) = 0
+                    AND u.id = m.user_id AND u.status = 'active' AND g.permission > $4
+                ORDER BY g.permission LIMIT $5)
+            SELECT h.position, f.permission FROM event_head h LEFT JOIN found f ON h.id = 1
+            WHERE h.id = 1 ORDER BY f.permission";
+        let ResourceRef { resource_type, resource_id } = resource;
+        let values = [
+            resource_type.as_str().into(),
+            resource_id.as_str().into(),
+            user.0.into(),
+            after.into(),
+            i64::try_from(rows_max).unwrap_or(i64::MAX).into(),
+        ];
+        let found = conn.query_all_raw(conn.dialect().statement(sql, values)).await.doing(DOING)?;
+        let first = found.first().ok_or_else(|| StoreError::damaged("the head of the log is missing"))?;
+        let position = Position(first.try_get_by_index(0).doing(DOING)?);
+        let name = |row: &QueryResult| row.try_get_by_index::<Option<String>>(1).doing(DOING).transpose();
+        Ok(Seen { position, found: found.iter().filter_map(name).collect::<Result<_, _>>()? })
+    }
+
     /// Up to `rows_max` active users after `after`, by id, who have a permission on a resource.
     ///
     /// # Errors

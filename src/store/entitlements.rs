@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use entitled_entity::entitlement;
-use entitled_model::entitlement::{EntitlementValue, Entitlements};
+use entitled_model::entitlement::{EntitlementKey, EntitlementValue, Entitlements};
 use entitled_model::{SourceName, UserId};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QueryResult};
 
@@ -44,6 +44,30 @@ impl Store {
         let sql = "SELECT user_id, key, value FROM entitlement WHERE source = $1";
         let rows = conn.query_all_raw(conn.dialect().statement(sql, [source.as_str().into()])).await.doing(DOING)?;
         by_user(&rows)
+    }
+
+    /// Up to `rows_max` of what every source stated about a user after a source and key, by source and key.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn entitlements_after(
+        &self,
+        conn: &impl Reader,
+        user: UserId,
+        (source, key): (&str, &str),
+        rows_max: u64,
+    ) -> Result<Vec<(SourceName, EntitlementKey, EntitlementValue)>, StoreError> {
+        let sql = "SELECT source, key, value FROM entitlement
+            WHERE user_id = $1 AND (source, key) > ($2, $3) ORDER BY source, key LIMIT $4";
+        let limit = i64::try_from(rows_max).unwrap_or(i64::MAX);
+        let values = [user.0.into(), source.into(), key.into(), limit.into()];
+        let found = conn.query_all_raw(conn.dialect().statement(sql, values)).await.doing(DOING)?;
+        let stated = |row: &QueryResult| {
+            let source = SourceName::stored(row.try_get_by_index(0).doing(DOING)?);
+            let value = EntitlementValue::stored(row.try_get_by_index(2).doing(DOING)?);
+            Ok((source, row.try_get_by_index(1).doing(DOING)?, value))
+        };
+        found.iter().map(stated).collect()
     }
 
     /// What every source stated about a user, by source.

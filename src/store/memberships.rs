@@ -6,7 +6,7 @@ use entitled_model::desired::Pair;
 use entitled_model::plan::Stored;
 use entitled_model::{Facet, GroupId, Instant, SourceName, UserId};
 use futures_util::TryStreamExt;
-use sea_orm::{ConnectionTrait, QueryResult, Statement};
+use sea_orm::{ConnectionTrait, QueryResult, Statement, Value};
 
 use super::error::{Doing, StoreError};
 use super::sql::ids;
@@ -21,6 +21,24 @@ pub struct MembershipRow {
     pub added_at: Instant,
     /// Its source no longer lists it, and it goes from then on.
     pub due_at: Option<Instant>,
+}
+
+/// Where a list of waiting removals goes on: behind this one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DuePlace {
+    pub due_at: Instant,
+    pub group: String,
+    pub user: UserId,
+    pub source: SourceName,
+}
+
+impl DuePlace {
+    /// That of a membership whose removal waits.
+    #[must_use]
+    pub fn of(row: &MembershipRow) -> Option<Self> {
+        let MembershipRow { group, user, source, due_at, .. } = row.clone();
+        Some(Self { due_at: due_at?, group, user, source })
+    }
 }
 
 /// A membership that was given by hand until an instant that is over.
@@ -234,7 +252,7 @@ impl Store {
         rows.iter().map(membership_row).collect()
     }
 
-    /// Memberships whose removal waits for its time, those that are due first, of all sources or of one.
+    /// Memberships whose removal waits for its time behind a place, those that are due first, of all sources or of one.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -242,15 +260,22 @@ impl Store {
         &self,
         conn: &impl Reader,
         source: Option<&str>,
-        rows_max: u32,
+        after: Option<&DuePlace>,
+        rows_max: u64,
     ) -> Result<Vec<MembershipRow>, StoreError> {
+        let behind =
+            if after.is_some() { "AND (m.due_at, g.name, m.user_id, m.source) > ($2, $3, $4, $5)" } else { "" };
         let sql = format!(
             "SELECT g.name, m.user_id, m.source, m.from_at, m.due_at
              FROM membership m JOIN user_group g ON g.id = m.group_id
-             WHERE m.due_at IS NOT NULL AND m.to_position IS NULL AND m.source = coalesce($1, m.source)
+             WHERE m.due_at IS NOT NULL AND m.to_position IS NULL AND m.source = coalesce($1, m.source) {behind}
              ORDER BY m.due_at, g.name, m.user_id, m.source LIMIT {rows_max}"
         );
-        let found = conn.query_all_raw(conn.dialect().statement(sql, [source.into()])).await.doing(DOING)?;
+        let mut values: Vec<Value> = vec![source.into()];
+        if let Some(DuePlace { due_at, group, user, source }) = after {
+            values.extend([(*due_at).into(), group.as_str().into(), user.0.into(), source.as_str().into()]);
+        }
+        let found = conn.query_all_raw(conn.dialect().statement(sql, values)).await.doing(DOING)?;
         found.iter().map(membership_row).collect()
     }
 

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use crate::hand::{ANN, BOB, admin, ask, check, grant, group, group_of, id_of, path_of, serve, user};
 use crate::on_both_stores;
 use crate::support::{Daemon, SIRET};
+use crate::tokens::token;
 
 const GOOGLE_GROUP: &str = "grp_acme_a@example.com";
 
@@ -154,6 +155,54 @@ on_both_stores! {
         assert_eq!(effective(&daemon, &ann, "").await["resources"], json!([]));
         assert_eq!(check(&daemon, ANN, "admin", "a.fr").await["reason"], "deactivated");
         world.database.execute("UPDATE user_account SET status = 'active'").await;
+    }
+
+    async fn a_person_is_told_all_that_they_have_and_a_program_that_it_is_none(world: World) {
+        // M10, T8
+        let mut world = world;
+        world.org().add_member(GOOGLE_GROUP, ANN);
+        assert_eq!(world.sync(&["--source", "google_sync"]).await.code, 0);
+        let daemon = serve(&mut world).await;
+        let (ann, bob) = (user(&daemon, ANN).await, user(&daemon, BOB).await);
+        let editors = group_of(&daemon, "Editors", &ann).await;
+        for (group, domain) in [(&editors, "a.fr"), (&path_of(&daemon, GOOGLE_GROUP).await, "b.fr"), (&editors, "c.fr")] {
+            grant(&daemon, group, "admin", domain).await;
+        }
+        let (_, hers) = token(&daemon, json!({"owner": ann})).await;
+        let (_, his) = token(&daemon, json!({"owner": bob})).await;
+        let own = async |secret: &str, query: &str| {
+            ask(&daemon, "GET", &format!("/me/effective-access{query}"), Some(secret), None).await
+        };
+        // Nobody gave her a role: what is her own needs none.
+        assert_eq!(ask(&daemon, "GET", &format!("/admin/users/{ann}/effective-access"), Some(&hers), None).await.0, 403);
+        let (status, found) = own(&hers, "").await;
+        assert_eq!((status, &found), (200, &effective(&daemon, &ann, "").await));
+        assert_eq!((told(&found).len(), &found["user_id"]), (3, &json!(ann)));
+        let (_, nothing) = own(&his, "").await;
+        assert_eq!((&nothing["user_id"], &nothing["status"], &nothing["resources"]), (&json!(bob), &json!("active"), &json!([])));
+        let (_, page) = own(&hers, "?limit=2").await;
+        assert_eq!((told(&page).len(), &page["next"]), (2, &json!("maildomain:b.fr")));
+        let (_, rest) = own(&hers, "?limit=2&after=maildomain:b.fr").await;
+        assert_eq!((told(&rest), &rest["next"]), (told(&found)[2..].to_vec(), &Value::Null));
+        for query in ["?limit=0", "?limit=1001", "?limit=x", "?after=%00", "?min_position=-1", "?wait_ms=10001", "?limit=1&limit=2"] {
+            assert_eq!(own(&hers, query).await.0, 400, "{query}");
+        }
+        // A program is nobody.
+        let (_, service) = token(&daemon, json!({"scopes": ["admin"]})).await;
+        for program in [service.as_str(), "admin-key", "read-key", "check-key"] {
+            let (status, problem) = own(program, "").await;
+            assert_eq!((status, problem["detail"].as_str()), (403, Some("this is for people: the credential is a program's")), "{program}");
+        }
+        assert_eq!(ask(&daemon, "GET", "/me/effective-access", None, None).await.0, 401);
+        // Who is not active is not let in, whoever decided it.
+        world.org().suspend_user(ANN);
+        assert_eq!(world.sync(&["--source", "google_sync"]).await.code, 0);
+        assert_eq!(own(&hers, "").await.0, 401);
+        world.org().reactivate_user(ANN);
+        assert_eq!(world.sync(&["--source", "google_sync"]).await.code, 0);
+        assert_eq!(told(&own(&hers, "").await.1), told(&found));
+        assert_eq!(admin(&daemon, "PATCH", &format!("/admin/users/{bob}"), json!({"status": "deactivated"})).await.0, 200);
+        assert_eq!(own(&his, "").await.0, 401);
     }
 
     async fn every_registered_type_is_there_with_its_blocks_by_the_ids_that_grants_store(world: World) {

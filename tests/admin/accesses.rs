@@ -144,6 +144,69 @@ on_both_stores! {
         }
     }
 
+    async fn the_command_line_tells_who_was_refused(world: World) {
+        // T6, M12
+        let mut world = world;
+        let daemon = serve(&mut world).await;
+        for _ in 0..4 {
+            assert_eq!(ask(&daemon, "GET", "/admin/groups", None, None).await.0, 401);
+        }
+        assert_eq!(ask(&daemon, "POST", "/admin/groups", Some("read-key"), Some(json!({"name": "x"}))).await.0, 403);
+        rows(&daemon, "/admin/refusals", 5).await;
+        let before = head(&world).await;
+        let told = async |more: &[&str]| {
+            let ended = world.run(&[&["audit", "--refusals"][..], more].concat()).await;
+            assert_eq!(ended.code, 0, "{ended:?}");
+            ended
+        };
+        // The document is the route's, page by page.
+        let mut place: Option<String> = None;
+        let mut seen = Vec::new();
+        loop {
+            let (mut more, mut query) = (vec!["--output", "json", "--limit", "2"], "limit=2".to_owned());
+            if let Some(place) = &place {
+                more.extend(["--before", place]);
+                query.push_str(&format!("&before={place}"));
+            }
+            let document = told(&more).await.json();
+            assert_eq!(document, admin(&daemon, "GET", &format!("/admin/refusals?{query}"), Value::Null).await.1);
+            seen.extend(document["accesses"].as_array().expect("rows").clone());
+            let Some(next) = document["next"].as_str() else { break };
+            place = Some(next.to_owned());
+        }
+        assert_eq!(seen.len(), 5);
+        assert_eq!((&seen[0]["verdict"], &seen[4]["verdict"]), (&json!("forbidden"), &json!("missing")));
+        assert_eq!(told(&["--output", "json"]).await.json(), json!({"accesses": seen, "next": null}));
+        let lines = told(&["--output", "jsonl"]).await.stdout;
+        let lines: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+        assert_eq!(lines, seen);
+        let csv = told(&["--output", "csv"]).await.stdout;
+        let mut reader = csv::Reader::from_reader(csv.as_bytes());
+        let names = reader.headers().expect("names").clone();
+        let records: Vec<csv::StringRecord> = reader.records().map(|row| row.expect("a row")).collect();
+        assert_eq!(records.len(), seen.len());
+        for (record, row) in records.iter().zip(&seen) {
+            assert_eq!(names.len(), row.as_object().expect("an object").len());
+            for (name, value) in names.iter().zip(record) {
+                let expected = row[name].as_str().map_or_else(|| row[name].as_u64().map(|n| n.to_string()).unwrap_or_default(), str::to_owned);
+                assert_eq!(value, expected, "{name}: {row}");
+            }
+        }
+        let table = told(&["--limit", "3"]).await.stdout;
+        assert_eq!(table.lines().count(), 1 + 3, "{table}");
+        assert!(table.contains("forbidden") && table.contains("key:viewer") && table.contains("/api/v1/admin/groups"), "{table}");
+        for wrong in [
+            &["--refusals", "--actor", "operator"][..], &["--refusals", "--action", "group.*"], &["--refusals", "--subject", "group:x"],
+            &["--refusals", "--since", "@1"], &["--refusals", "--until", "@1"], &["--refusals", "--before", "x"],
+            &["--refusals", "--before", ""], &["--refusals", "--before", "@1"], &["--refusals", "--limit", "-1"],
+            &["--refusals", "--output", "xml"], &["--before", "0198c0de-0000-7000-8000-000000000001"],
+        ] {
+            let ended = world.run(&[&["audit"][..], wrong].concat()).await;
+            assert_eq!((ended.code, ended.stdout.as_str()), (2, ""), "{wrong:?}: {ended:?}");
+        }
+        assert_eq!(head(&world).await, before, "none of it is an event");
+    }
+
     async fn wrong_credentials_are_limited_by_address_and_good_ones_are_not(world: World) {
         // T6
         let mut world = world;

@@ -166,6 +166,41 @@ on_both_stores! {
         }
     }
 
+    async fn a_search_for_actions_finds_what_is_permitted_and_nothing_else(world: World) {
+        let mut world = world;
+        let daemon = furnished(&mut world).await;
+        let path = "/access/v1/search/action";
+        let writers = group_of(&daemon, "Writers", &user(&daemon, ANN).await).await;
+        for (permission, domain) in [("read", "e.fr"), ("admin", "e.fr"), ("write", "e.fr"), ("delete", "f.fr")] {
+            grant(&daemon, &writers, permission, domain).await;
+        }
+        let body = |subject: &str, domain: &str| json!({"subject": {"type": "user", "id": subject}, "resource": {"type": "maildomain", "id": domain}});
+        let mut asked = body(ANN, "e.fr");
+        asked["page"] = json!({"limit": 2});
+        let page = post(&daemon, path, &asked).await;
+        assert_eq!((&page["results"], &page["page"]["count"]), (&json!([{"name": "admin"}, {"name": "read"}]), &json!(2)));
+        assert_eq!(page["context"]["position"], head(&world).await);
+        asked["page"]["token"] = page["page"]["next_token"].clone();
+        let rest = post(&daemon, path, &asked).await;
+        assert_eq!((&rest["results"], &rest["page"]["next_token"]), (&json!([{"name": "write"}]), &json!("")));
+        for (name, decision) in [("admin", true), ("read", true), ("write", true), ("delete", false)] {
+            assert_eq!(post(&daemon, "/access/v1/evaluation", &tuple(ANN, name, "e.fr")).await["decision"], decision, "{name}");
+        }
+        // The token is of its own query.
+        asked["resource"]["id"] = json!("f.fr");
+        assert_eq!(send(&daemon, "POST", path, Some("read-key"), Some(asked.to_string())).await.0, 400);
+        let mut robot = body(ANN, "e.fr");
+        robot["subject"]["type"] = json!("robot");
+        for nothing in [body("nobody@example.org", "e.fr"), body(ANN, "not a domain"), body(ANN, "none.fr"), robot] {
+            let page = post(&daemon, path, &nothing).await;
+            assert_eq!((&page["results"], &page["page"]["next_token"]), (&json!([]), &json!("")), "{nothing}");
+        }
+        // Who is shut out may do nothing.
+        let ann = user(&daemon, ANN).await;
+        assert_eq!(crate::hand::admin(&daemon, "PATCH", &format!("/admin/users/{ann}"), json!({"status": "deactivated"})).await.0, 200);
+        assert_eq!(post(&daemon, path, &body(ANN, "e.fr")).await["results"], json!([]));
+    }
+
     async fn a_context_names_the_position_to_wait_for(world: World) {
         let mut world = world;
         let daemon = furnished(&mut world).await;
@@ -176,7 +211,7 @@ on_both_stores! {
         listed["context"] = json!({"min_position": 1});
         for (path, body) in [
             ("/access/v1/evaluation", &body), ("/access/v1/evaluations", &listed),
-            ("/access/v1/search/subject", &body), ("/access/v1/search/resource", &body),
+            ("/access/v1/search/subject", &body), ("/access/v1/search/resource", &body), ("/access/v1/search/action", &body),
         ] {
             let (status, problem) = send(&daemon, "POST", path, Some("read-key"), Some(body.to_string())).await;
             assert_eq!((status, &problem["code"]), (503, &json!("position_not_reached")), "{path}");
@@ -211,6 +246,7 @@ on_both_stores! {
             "access_evaluations_endpoint": "https://pdp.example.com/access/v1/evaluations",
             "search_subject_endpoint": "https://pdp.example.com/access/v1/search/subject",
             "search_resource_endpoint": "https://pdp.example.com/access/v1/search/resource",
+            "search_action_endpoint": "https://pdp.example.com/access/v1/search/action",
         });
         assert_eq!((status, metadata), (200, expected));
     }

@@ -241,7 +241,7 @@ on_both_stores! {
                 assert_eq!(answered.0, status, "{path} {key:?}: {}", answered.1);
             }
         }
-        for path in ["/access/v1/search/subject", "/access/v1/search/resource"] {
+        for path in ["/access/v1/search/subject", "/access/v1/search/resource", "/access/v1/search/action"] {
             assert_eq!(send(&daemon, "POST", path, Some("check-key"), Some(evaluation.to_string())).await.0, 403);
             assert_eq!(send(&daemon, "POST", path, Some("read-key"), Some(evaluation.to_string())).await.0, 200);
         }

@@ -71,6 +71,7 @@ on_both_stores! {
         let evaluation = json!({"subject": {"type": "user", "id": ANN}, "action": {"name": "admin"},
             "resource": {"type": "maildomain", "id": "a.fr"}});
         let evaluations = json!({"evaluations": [evaluation]});
+        let search = json!({"subject": {"type": "user", "id": ANN}, "resource": {"type": "maildomain", "id": "a.fr"}});
         for (path, good, places) in [
             ("/api/v1/admin/grants", &grant, &["/group_id", "/permission", "/resource_type", "/resource_id"][..]),
             ("/api/v1/check", &check, &["/user", "/permission", "/resource", "/resource/type", "/resource/id"]),
@@ -80,6 +81,7 @@ on_both_stores! {
             ("/access/v1/evaluations", &evaluations, &["/evaluations/0", "/evaluations/0/subject/id", "/evaluations/0/action/name"]),
             ("/access/v1/search/subject", &evaluation, &["/subject", "/subject/type", "/action/name", "/resource/id", "/resource/type"]),
             ("/access/v1/search/resource", &evaluation, &["/subject", "/subject/id", "/action/name", "/resource", "/resource/type"]),
+            ("/access/v1/search/action", &search, &["/subject", "/subject/type", "/subject/id", "/resource", "/resource/type", "/resource/id"]),
         ] {
             for body in nasty_wholes(good) {
                 refused(&daemon, "POST", path, Some(body)).await;
@@ -122,6 +124,7 @@ on_both_stores! {
         let (grants, overview) = ("/api/v1/admin/grants", "/api/v1/admin/access-overview");
         let (effective, memberships) =
             (format!("/api/v1/admin/users/{ann}/effective-access"), format!("/api/v1/admin/users/{ann}/memberships"));
+        let (entitlements, due) = (format!("/api/v1/admin/users/{ann}/entitlements"), "/api/v1/plans/due");
         for path in [
             format!("{grants}?limit=0"), format!("{grants}?limit=1001"), format!("{grants}?limit=-1"), format!("{grants}?limit=1e3"),
             format!("{grants}?limit=1&limit=2"), format!("{grants}?after=x"), format!("{grants}?after=%00"),
@@ -137,6 +140,13 @@ on_both_stores! {
             format!("{effective}?min_position=9223372036854775808"),
             format!("{memberships}?limit=1001"), format!("{memberships}?after=%00"), format!("{memberships}?after={long}"),
             "/api/v1/admin/users/x/effective-access".to_owned(), "/api/v1/admin/users/%00/effective-access".to_owned(),
+            format!("{entitlements}?limit=0"), format!("{entitlements}?limit=1001"), format!("{entitlements}?limit=x"),
+            format!("{entitlements}?limit=1&limit=2"), format!("{entitlements}?after=%00"), format!("{entitlements}?after=a:%00"),
+            format!("{entitlements}?after=x"), format!("{entitlements}?after="), "/api/v1/admin/users/x/entitlements".to_owned(),
+            format!("{due}?limit=0"), format!("{due}?limit=1001"), format!("{due}?limit=-1"), format!("{due}?limit=1&limit=2"),
+            format!("{due}?after=x"), format!("{due}?after="), format!("{due}?after=%00"), format!("{due}?after={long}"),
+            format!("{due}?after=2026-11-22T10:00:00Z/x/admin/press"), format!("{due}?after=2026-11-22T10:00:00Z"),
+            format!("{due}?source=%00"), format!("{due}?source={long}"),
             format!("/api/v1/admin/users/{long}/memberships"), "/api/v1/admin/grants/%00".to_owned(), format!("{grants}/{long}"),
         ] {
             refused(&daemon, "GET", &path, None).await;

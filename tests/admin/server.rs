@@ -7,18 +7,20 @@ use entitled_model::event::{Cause, Event};
 use serde_json::json;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 
-use crate::hand::{ANN, BOB, admin, grant, group, head, id_of, serve};
+use crate::hand::{ANN, BOB, admin, ask, grant, group, head, id_of, serve};
 use crate::on_both_stores;
 use crate::plans::held;
-use crate::support::{Daemon, Ended, PATIENCE, World};
+use crate::support::{Daemon, Ended, Kind, PATIENCE, SIRET, World};
 
 const STAFF: &str = "grp_acme_staff@example.com";
 
 /// Commands that a server answers, as `--help` names them.
 const REMOTE: &[&str] = &[
+    "user show",
     "user create",
     "user deactivate",
     "user reactivate",
+    "user erase",
     "user access",
     "user list",
     "group list",
@@ -39,6 +41,7 @@ const REMOTE: &[&str] = &[
     "role remove",
     "plan list",
     "plan show",
+    "plan due",
     "plan approve",
     "plan reject",
     "history",
@@ -47,6 +50,7 @@ const REMOTE: &[&str] = &[
     "diff",
     "why",
     "events tail",
+    "source list",
 ];
 
 /// Commands that work on the database only, each with arguments that it would take.
@@ -59,11 +63,7 @@ const REFUSED: &[(&str, &[&str])] = &[
     ("migrate readonly-role up", &[]),
     ("migrate readonly-role down", &[]),
     ("migrate readonly-role status", &[]),
-    ("user show", &[ANN]),
-    ("user erase", &[ANN, "--reason", "asked for"]),
     ("break-glass grant-admin", &[ANN]),
-    ("plan due", &[]),
-    ("source list", &[]),
     ("source forget", &["elsewhere"]),
     ("snapshot record", &["google_sync"]),
     ("verify", &[]),
@@ -136,6 +136,7 @@ async fn commands(world: &World) -> BTreeSet<String> {
 on_both_stores! {
     async fn what_is_asked_of_a_server_is_told_as_on_the_database(world: World) {
         let mut world = world;
+        world.org().set_domains(ANN, SIRET, ["ville-a.fr"]).add_member(STAFF, BOB);
         let daemon = serve(&mut world).await;
         let (press, readers) = (group(&daemon, "press").await, group(&daemon, "readers").await);
         let ann = done(&world, &daemon, &["user", "create", ANN]).await;
@@ -148,6 +149,8 @@ on_both_stores! {
             assert_eq!(done(&world, &daemon, &[&["group", "add-member", group, user][..], more].concat()).await, "");
         }
         assert_eq!(done(&world, &daemon, &["group", "remove-member", "press", BOB]).await, "");
+        daemon.login(&json!({"email": ANN, "sub": "sub-ann", "claims": {"siret": SIRET}})).await;
+        daemon.login(&json!({"email": BOB})).await;
         let made = done(&world, &daemon, &["grant", "create", "press", "admin", "maildomain", "commune-a.fr"]).await;
         grant(&daemon, &readers, "read", "commune-a.fr").await;
         done(&world, &daemon, &["role", "set", "manage", "--user", ANN]).await;
@@ -166,6 +169,15 @@ on_both_stores! {
             &["user", "list"],
             &["user", "access", ANN],
             &["user", "access", &ann],
+            &["user", "show", ANN],
+            &["user", "show", &ann],
+            &["user", "show", "sub-ann"],
+            &["user", "show", BOB],
+            &["plan", "due"],
+            &["plan", "due", "--source", "admin"],
+            &["plan", "due", "--source", "google_sync"],
+            &["plan", "due", "--source", "elsewhere"],
+            &["source", "list"],
             &["role", "list"],
             &["token", "list"],
             &["token", "list", "--user", ANN],
@@ -183,9 +195,31 @@ on_both_stores! {
             &["events", "tail"],
             &["events", "tail", "--after", "3"],
         ]).await;
-        for form in ["table", "jsonl", "csv"] {
+        for given in [None, Some("wrong"), Some("read-key")] {
+            assert!(ask(&daemon, "POST", "/admin/groups", given, Some(json!({"name": "x"}))).await.0 > 400);
+        }
+        world.wait_for_count("SELECT count(*) FROM access_log WHERE verdict <> 'valid'", 3).await;
+        let shown = same(&world, &daemon, &["user", "show", ANN, "--output", "json"]).await.json();
+        assert_eq!((&shown["sub"], &shown["claims"]), (&json!("sub-ann"), &json!({"siret": SIRET})));
+        let of_press = shown["memberships"].as_array().expect("a list").iter().find(|row| row["group"] == "press");
+        assert_eq!(of_press.expect("press")["due_at"], "2100-01-01T00:00:00.000000Z");
+        let stated = shown["entitlements"].as_array().expect("a list").iter().find(|row| row["key"] == "can_admin_maildomains");
+        let stated = stated.expect("an entitlement");
+        assert_eq!((&stated["source"], &stated["value"]), (&json!("deploycenter"), &json!(["ville-a.fr"])));
+        assert!(stated["observed_at"].is_string(), "{stated}");
+        let due = same(&world, &daemon, &["plan", "due", "--output", "json"]).await.json();
+        let expected = json!([{"due_at": "2100-01-01T00:00:00.000000Z", "user": ann, "email": ANN, "group": "press", "source": "admin"}]);
+        assert_eq!(due, expected);
+        let sources = same(&world, &daemon, &["source", "list", "--output", "json"]).await.json();
+        let kinds: Vec<_> = sources.as_array().expect("a list").iter().map(|row| (row["source"].clone(), row["kind"].clone())).collect();
+        let kind = |source: &str, kind: &str| (json!(source), json!(kind));
+        assert!(kinds.contains(&kind("admin", "reserved")) && kinds.contains(&kind("google_sync", "google_workspace")), "{sources}");
+        for form in ["table", "json", "jsonl", "csv"] {
             same(&world, &daemon, &["audit", "--output", form]).await;
             same(&world, &daemon, &["audit", "--action", "group.*", "--limit", "2", "--output", form]).await;
+            let refusals = same(&world, &daemon, &["audit", "--refusals", "--output", form]).await;
+            assert!(refusals.stdout.contains("forbidden"), "{refusals:?}");
+            same(&world, &daemon, &["audit", "--refusals", "--limit", "2", "--output", form]).await;
         }
 
         done(&world, &daemon, &["user", "reactivate", BOB]).await;
@@ -199,6 +233,9 @@ on_both_stores! {
         same_in_both_forms(&world, &daemon, &[
             &["group", "list"], &["grant", "list"], &["role", "list"], &["token", "list"], &["user", "list"],
         ]).await;
+        assert_eq!(done(&world, &daemon, &["user", "erase", BOB, "--reason", "they asked for it"]).await, format!("erased: {bob}"));
+        same_in_both_forms(&world, &daemon, &[&["user", "list"], &["user", "show", &bob]]).await;
+        assert_eq!(same(&world, &daemon, &["user", "show", BOB]).await.code, 2);
         // What was done over HTTP has the caller's name.
         let audit = world.run(&["audit", "--action", "group.deleted", "--output", "jsonl"]).await;
         assert!(audit.stdout.contains("key:office"), "{audit:?}");
@@ -207,6 +244,8 @@ on_both_stores! {
     async fn lists_longer_than_a_page_are_whole(world: World) {
         const MEMBERS: usize = 1_005;
         let mut world = world;
+        let rules = "removal = { grace = \"72h\" }\nguard = { max_removal_ratio = 1.0, max_removals = 10000 }";
+        world.configure("retry = { attempts = 1 }", &format!("retry = {{ attempts = 1 }}\n{rules}"));
         for number in 0..MEMBERS {
             world.org().add_member(STAFF, &format!("m{number:04}@example.org"));
         }
@@ -217,10 +256,15 @@ on_both_stores! {
         let created: Vec<Event> = (0..MEMBERS).map(|_| Event::users_created(vec![UserId(store.clock().new_id())])).collect();
         unit.record(&cause, at, created).await.expect("recorded");
         unit.commit().await.expect("committed");
+        for number in 0..MEMBERS {
+            world.org().remove_member(STAFF, &format!("m{number:04}@example.org"));
+        }
+        assert_eq!(world.sync(&["--source", "google_sync"]).await.code, 0);
         let daemon = serve(&mut world).await;
         let head = format!("@{}", head(&world).await);
         for (question, rows) in [
             (&["user", "list"][..], ""),
+            (&["plan", "due"], ""),
             (&["group", "members", STAFF], ""),
             (&["members", "--group", STAFF], "/memberships"),
             (&["diff", "@0", &head], "/changes"),
@@ -234,6 +278,18 @@ on_both_stores! {
         let audit = same(&world, &daemon, &["audit", "--output", "jsonl"]).await;
         assert!(log.stdout.lines().count() > MEMBERS && audit.stdout.lines().count() > MEMBERS);
         let cut = same(&world, &daemon, &["audit", "--output", "csv", "--limit", "1001"]).await;
+        assert_eq!(cut.stdout.lines().count(), 1 + 1_001);
+        let new_id = match world.database.kind() {
+            Kind::Sqlite => "randomblob(16)",
+            Kind::Postgres => "gen_random_uuid()",
+        };
+        world.database.execute(&format!(
+            "INSERT INTO access_log (id, at, verdict, method, route, status, request_id)
+             SELECT {new_id}, (SELECT max(recorded_at) FROM event), 'missing', 'GET', '/x', 401, 'r' FROM event LIMIT 1005"
+        )).await;
+        let refusals = same(&world, &daemon, &["audit", "--refusals", "--output", "jsonl"]).await;
+        assert_eq!(refusals.stdout.lines().count(), 1_005);
+        let cut = same(&world, &daemon, &["audit", "--refusals", "--output", "csv", "--limit", "1001"]).await;
         assert_eq!(cut.stdout.lines().count(), 1 + 1_001);
     }
 
@@ -302,6 +358,12 @@ on_both_stores! {
             &["user", "create", "no address"],
             &["user", "create", ANN],
             &["user", "access", "nobody@example.org"],
+            &["user", "show", "nobody@example.org"],
+            &["user", "show", "0198c0de-0000-7000-8000-000000000001"],
+            &["user", "show", ""],
+            &["user", "erase", "nobody@example.org", "--reason", "they asked for it"],
+            &["user", "erase", ANN, "--reason", " "],
+            &["user", "erase", ANN, "--reason", "a\nb"],
             &["user", "deactivate", "nobody@example.org"],
             &["role", "remove", "--user", ANN],
             &["role", "set", "viewer", "--group", "nowhere"],
@@ -409,7 +471,7 @@ fn http(status: &str, kind: &str, more: &str, body: &str) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_no_entitled_is_not_taken_for_one() {
     // S4
-    let world = World::new(crate::support::Kind::Sqlite).await;
+    let world = World::new(Kind::Sqlite).await;
     let json = "application/json";
     let problem = r#"{"title":"Not Found","detail":"it \u001b[31mis\u0007 gone"}"#;
     let endless = r#"{"users":[{"id":"a","sub":null,"email":null,"status":"active"}],"next":"a"}"#;
@@ -450,7 +512,7 @@ async fn what_is_no_entitled_is_not_taken_for_one() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_health_of_a_server_is_asked_without_a_token() {
-    let world = World::new(crate::support::Kind::Sqlite).await;
+    let world = World::new(Kind::Sqlite).await;
     let daemon = world.serve().await;
     assert_eq!(far(&world, &daemon.base, None, &["healthcheck"]).await.code, 0);
     let base = answering(http("503 Service Unavailable", "application/problem+json", "", "{}")).await;

@@ -1,12 +1,11 @@
-//! `entitled plan` on a server. Removals that wait for their time have no route.
+//! `entitled plan` on a server.
 
 use serde_json::json;
 
-use super::on_the_database;
 use crate::cli::plan::{self, Plan};
 use crate::cli::say::say;
 use crate::cli::{CliError, Exit};
-use crate::http::{PlanView, PlansView};
+use crate::http::{DueRemovalsView, PlanView, PlansView};
 use crate::remote::Remote;
 
 pub async fn run(plan: Plan, remote: &Remote) -> Result<Exit, CliError> {
@@ -26,7 +25,10 @@ pub async fn run(plan: Plan, remote: &Remote) -> Result<Exit, CliError> {
             let plan: PlanView = remote.post(&["plans", hex(&hash)?, "reject"], &json!({ "reason": reason })).await?;
             say!("rejected: {}", plan.hash);
         }
-        Plan::Due { .. } => return Err(on_the_database()),
+        Plan::Due { source, output } => {
+            let query: Vec<_> = source.iter().map(|source| ("source", source.as_str())).collect();
+            plan::show_due(remote.all::<DueRemovalsView>(&["plans", "due"], &query).await?, output);
+        }
     }
     Ok(Exit::Done)
 }

@@ -1,12 +1,13 @@
-//! `entitled user` on a server. Entitlements, claims and erasure have no route.
+//! `entitled user` on a server.
 
 use serde_json::{Value, json};
 
-use super::on_the_database;
 use crate::cli::say::say;
-use crate::cli::user::{self, HeldAccess, User};
+use crate::cli::user::{self, HeldAccess, Known, User};
 use crate::cli::{CliError, Exit};
-use crate::http::{AdminUserView, AdminUsersView, EffectiveAccessView, ResourceAccessView};
+use crate::http::{
+    AdminUserView, AdminUsersView, EffectiveAccessView, ResourceAccessView, StatedEntitlementsView, UserMembershipsView,
+};
 use crate::remote::{Remote, RemoteError};
 
 const USERS: [&str; 2] = ["admin", "users"];
@@ -39,7 +40,22 @@ pub async fn run(user: User, remote: &Remote) -> Result<Exit, CliError> {
             };
             user::show_access(&user, position, held, output);
         }
-        User::Show { .. } | User::Erase { .. } => return Err(on_the_database()),
+        User::Show { user, output } => {
+            let id = found(remote, &user).await?.id;
+            let of_user = |what| ["admin", "users", id.as_str(), what];
+            let known = Known {
+                user: remote.get(&["admin", "users", &id], &[]).await?,
+                memberships: remote.all::<UserMembershipsView>(&of_user("memberships"), &[]).await?,
+                entitlements: remote.all::<StatedEntitlementsView>(&of_user("entitlements"), &[]).await?,
+            };
+            user::show_one(known, output);
+        }
+        User::Erase { user, reason } => {
+            let user = found(remote, &user).await?.id;
+            let erased: AdminUserView =
+                remote.post(&["admin", "users", &user, "erase"], &json!({ "reason": reason })).await?;
+            say!("erased: {}", erased.id);
+        }
     }
     Ok(Exit::Done)
 }

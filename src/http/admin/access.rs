@@ -1,23 +1,25 @@
 //! Who has access: all that a user has, the groups they are in, and what each type's resources are open to.
 
-use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
+use axum::{Extension, Json};
 use entitled_model::access::ResourceRef;
 use entitled_model::instant::written;
 use entitled_model::resource::{RESOURCE_TYPES, ResourceType};
+use entitled_model::{GroupId, UserId};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::{limit, plain, refused, user_id};
 use crate::access;
 use crate::admin::AdminError;
+use crate::http::auth::Principal;
 use crate::http::check::{PathView, at_least, unanswered};
 use crate::http::problem::Refusals;
 use crate::http::{Problem, Service};
 use crate::json;
-use crate::store::{AccessRow, OverviewRow, StoreError};
+use crate::store::{AccessRow, MembershipRow, OverviewRow, StoreError};
 
 /// All that a user has, by resource.
 #[derive(Deserialize, Serialize, ToSchema)]
@@ -52,21 +54,38 @@ pub struct PermissionView {
 }
 
 /// The groups that a user is in.
-#[derive(Serialize, ToSchema)]
-pub(in crate::http) struct UserMembershipsView {
-    memberships: Vec<UserMembershipView>,
+#[derive(Deserialize, Serialize, ToSchema)]
+pub struct UserMembershipsView {
+    #[serde(deserialize_with = "json::objects")]
+    pub memberships: Vec<UserMembershipView>,
     /// What `after` is for the next page; none on the last.
-    next: Option<String>,
+    #[serde(deserialize_with = "json::said")]
+    pub next: Option<String>,
 }
 
 /// A membership by one source; several sources may support the same one.
-#[derive(Serialize, ToSchema)]
-struct UserMembershipView {
-    group_id: String,
-    group: String,
-    source: String,
+#[derive(Deserialize, Serialize, ToSchema)]
+pub struct UserMembershipView {
+    pub group_id: String,
+    pub group: String,
+    pub source: String,
     /// RFC 3339, UTC.
-    added_at: String,
+    pub added_at: String,
+    /// It goes from then on: its source no longer lists it, or it was given until then. RFC 3339, UTC.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub due_at: Option<String>,
+}
+
+impl From<(GroupId, MembershipRow)> for UserMembershipView {
+    fn from((group, row): (GroupId, MembershipRow)) -> Self {
+        Self {
+            group_id: group.to_string(),
+            group: row.group,
+            source: row.source.to_string(),
+            added_at: written(row.added_at),
+            due_at: row.due_at.map(written),
+        }
+    }
 }
 
 /// Every type of resource, with what its resources are open to.
@@ -151,16 +170,40 @@ pub(in crate::http) async fn effective(
     Path(user): Path<String>,
     query: Result<Query<EffectiveQuery>, QueryRejection>,
 ) -> Result<Json<EffectiveAccessView>, Problem> {
-    let user = user_id(&user)?;
+    access_of(&service, user_id(&user)?, query).await
+}
+
+/// All that the person has who is asking, with all groups and sources that give it.
+#[utoipa::path(
+    get, path = "/api/v1/me/effective-access", tag = "me", params(EffectiveQuery), security(("bearer" = [])),
+    responses(
+        (status = 200, body = EffectiveAccessView),
+        (status = 400, description = "A parameter is malformed", body = Problem, content_type = "application/problem+json"),
+        Refusals,
+    )
+)]
+pub(in crate::http) async fn own(
+    State(service): State<Service>,
+    Extension(principal): Extension<Principal>,
+    query: Result<Query<EffectiveQuery>, QueryRejection>,
+) -> Result<Json<EffectiveAccessView>, Problem> {
+    access_of(&service, principal.user()?, query).await
+}
+
+async fn access_of(
+    service: &Service,
+    user: UserId,
+    query: Result<Query<EffectiveQuery>, QueryRejection>,
+) -> Result<Json<EffectiveAccessView>, Problem> {
     let Query(EffectiveQuery { after, limit: asked, min_position, wait_ms }) = query.map_err(malformed)?;
     let (after, limit) = (plain("after", after.unwrap_or_default())?, limit(asked)?);
     let at_least = at_least(min_position, wait_ms)?;
     let (resource_type, resource_id) = after.split_once(':').unwrap_or((&after, ""));
     let after = ResourceRef { resource_type: resource_type.to_owned(), resource_id: resource_id.to_owned() };
-    access::reached(&service.store, at_least).await.map_err(|error| unanswered(&service, error))?;
+    access::reached(&service.store, at_least).await.map_err(|error| unanswered(service, error))?;
     let seen = service.store.access_of_user(service.store.reader(), user, None, &after, limit + 1).await;
-    let seen = seen.map_err(|error| refused(&service, error.into()))?;
-    let seen = seen.ok_or_else(|| refused(&service, AdminError::NoUser))?;
+    let seen = seen.map_err(|error| refused(service, error.into()))?;
+    let seen = seen.ok_or_else(|| refused(service, AdminError::NoUser))?;
     let (status, found) = seen.found;
     let mut resources = by_resource(found);
     let more = resources.len() > rows(limit);
@@ -224,12 +267,7 @@ pub(in crate::http) async fn memberships(
     let beyond = names.get(rows(limit)).map(|name| (*name).to_owned());
     let next = beyond.as_ref().and_then(|_| names.get(rows(limit) - 1)).map(|name| (*name).to_owned());
     let shown = found.into_iter().filter(|(_, row)| Some(&row.group) != beyond.as_ref());
-    let memberships = shown.map(|(group, row)| UserMembershipView {
-        group_id: group.to_string(),
-        group: row.group,
-        source: row.source.to_string(),
-        added_at: written(row.added_at),
-    });
+    let memberships = shown.map(UserMembershipView::from);
     Ok(Json(UserMembershipsView { memberships: memberships.collect(), next }))
 }
 

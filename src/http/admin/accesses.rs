@@ -15,34 +15,37 @@ use crate::admin::AdminError;
 use crate::http::auth::Principal;
 use crate::http::problem::Refusals;
 use crate::http::{Problem, Service};
+use crate::json;
 use crate::store::{AccessRecord, Accesses};
 
 /// One answered request.
-#[derive(Serialize, ToSchema)]
-pub(in crate::http) struct AccessView {
-    id: String,
+#[derive(Deserialize, Serialize, ToSchema)]
+pub struct AccessView {
+    pub id: String,
     /// RFC 3339, UTC.
-    at: String,
-    token: Option<String>,
+    pub at: String,
+    pub token: Option<String>,
     /// Who it was, as events name an actor; none when nobody was recognised.
-    principal: Option<String>,
+    pub principal: Option<String>,
     /// `valid`, or what was wrong: `expired`, `revoked`, `owner_inactive`, `forbidden`, `unknown`, `malformed`, `invalid`, `missing`.
-    verdict: String,
-    method: String,
+    pub verdict: String,
+    pub method: String,
     /// The route's template; `none` where there is none.
-    route: String,
-    status: u16,
-    address: Option<String>,
+    pub route: String,
+    pub status: u16,
+    pub address: Option<String>,
     /// The `x-request-id` of the answer, and the correlation id of events.
-    request_id: String,
+    pub request_id: String,
 }
 
 /// A page of the access log, newest first.
-#[derive(Serialize, ToSchema)]
-pub(in crate::http) struct AccessesView {
-    accesses: Vec<AccessView>,
+#[derive(Deserialize, Serialize, ToSchema)]
+pub struct AccessesView {
+    #[serde(deserialize_with = "json::objects")]
+    pub accesses: Vec<AccessView>,
     /// What `before` is for the next page; none on the last.
-    next: Option<String>,
+    #[serde(deserialize_with = "json::said")]
+    pub next: Option<String>,
 }
 
 #[derive(Deserialize, IntoParams)]
@@ -54,20 +57,52 @@ pub(in crate::http) struct AccessesQuery {
     limit: Option<u64>,
 }
 
-fn view(access: AccessRecord) -> AccessView {
-    let AccessRecord { id, at, token, principal, verdict, method, route, status, address, request_id } = access;
-    AccessView {
-        id: id.to_string(),
-        at: written(at),
-        token: token.map(|token| token.to_string()),
-        principal,
-        verdict,
-        method,
-        route,
-        status,
-        address,
-        request_id,
+impl From<AccessRecord> for AccessView {
+    fn from(access: AccessRecord) -> Self {
+        let AccessRecord { id, at, token, principal, verdict, method, route, status, address, request_id } = access;
+        Self {
+            id: id.to_string(),
+            at: written(at),
+            token: token.map(|token| token.to_string()),
+            principal,
+            verdict,
+            method,
+            route,
+            status,
+            address,
+            request_id,
+        }
     }
+}
+
+impl AccessesView {
+    /// Of one row more than the page holds, where there are more.
+    #[must_use]
+    pub fn of(mut found: Vec<AccessRecord>, rows_max: u64) -> Self {
+        let more = found.len() as u64 > rows_max;
+        found.truncate(usize::try_from(rows_max).unwrap_or(usize::MAX));
+        let next = found.last().filter(|_| more).map(|last| last.id.to_string());
+        Self { accesses: found.into_iter().map(AccessView::from).collect(), next }
+    }
+}
+
+/// The columns of [`csv`].
+const COLUMNS: [&str; 10] =
+    ["id", "at", "token", "principal", "verdict", "method", "route", "status", "address", "request_id"];
+
+/// A line of names, then a request a line (RFC 4180).
+///
+/// # Errors
+/// None that can happen: it is written to memory.
+pub fn csv(rows: &[AccessView]) -> Result<String, csv::Error> {
+    let mut writer =
+        csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).has_headers(false).from_writer(Vec::new());
+    writer.write_record(COLUMNS)?;
+    for row in rows {
+        writer.serialize(row)?;
+    }
+    let bytes = writer.into_inner().map_err(|error| error.into_error())?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 async fn page(
@@ -78,11 +113,7 @@ async fn page(
     let Query(AccessesQuery { before, limit: asked }) = query.map_err(|_| bad_limit())?;
     let limit = limit(asked)?;
     let found = service.store.accesses_before(which, before, limit + 1).await;
-    let mut found = found.map_err(|error| refused(service, error.into()))?;
-    let more = found.len() as u64 > limit;
-    found.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
-    let next = found.last().filter(|_| more).map(|last| last.id.to_string());
-    Ok(Json(AccessesView { accesses: found.into_iter().map(view).collect(), next }))
+    found.map(|found| Json(AccessesView::of(found, limit))).map_err(|error| refused(service, error.into()))
 }
 
 /// Requires that the token is there, and one of this owner's if one is named.

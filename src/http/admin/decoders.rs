@@ -8,12 +8,13 @@ use serde_json::{Value, json};
 use super::grants::NewGrantBody;
 use super::groups::{GroupPatchBody, NewGroupBody};
 use super::members::NewMemberBody;
-use super::users::{NewUserBody, StatusWord, UserPatchBody};
+use super::users::{EraseBody, NewUserBody, StatusWord, UserPatchBody};
 use super::{object, resources, tokens};
 use crate::decoders::Decoder;
 use crate::http::decoders;
 
-pub const DECODERS: [Decoder; 8] = [
+pub const DECODERS: [Decoder; 9] = [
+    ("admin_erase", erase),
     ("admin_grant", grant),
     ("admin_group", group),
     ("admin_group_patch", group_patch),
@@ -59,6 +60,11 @@ fn member(bytes: &[u8]) {
 fn user(bytes: &[u8]) {
     let Ok(NewUserBody { email }) = object(bytes, "a user") else { return };
     assert!(says(bytes, &json!({ "email": email })));
+}
+
+fn erase(bytes: &[u8]) {
+    let Ok(EraseBody { reason }) = object(bytes, "a reason") else { return };
+    assert!(says(bytes, &json!({ "reason": reason })));
 }
 
 fn user_patch(bytes: &[u8]) {

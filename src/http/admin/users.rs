@@ -1,5 +1,7 @@
 //! Users: listed, made known, shut out, let in again.
 
+use std::collections::BTreeMap;
+
 use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
@@ -7,6 +9,7 @@ use axum::http::StatusCode;
 use axum::{Extension, Json};
 use entitled_model::{EmailAddress, UserId};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
@@ -28,6 +31,15 @@ pub struct AdminUserView {
     pub email: Option<String>,
     /// `active`, `suspended` (by a source) or `deactivated` (by an administrator).
     pub status: String,
+}
+
+/// A user, with what logins have said of them.
+#[derive(Deserialize, Serialize, ToSchema)]
+pub struct UserProfileView {
+    #[serde(flatten)]
+    pub user: AdminUserView,
+    /// Those that are kept, the latest word of each.
+    pub claims: BTreeMap<String, Value>,
 }
 
 /// A page of users, by id.
@@ -52,6 +64,14 @@ pub(in crate::http) struct NewUserBody {
 #[serde(deny_unknown_fields)]
 pub(in crate::http) struct UserPatchBody {
     pub(super) status: StatusWord,
+}
+
+/// Why somebody is erased.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::http) struct EraseBody {
+    /// Without naming anybody: it stays in the log.
+    pub(super) reason: String,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
@@ -80,6 +100,13 @@ impl From<UserRecord> for AdminUserView {
             email: user.profile.email.map(|email| email.as_given().to_owned()),
             status: user.status,
         }
+    }
+}
+
+impl From<UserRecord> for UserProfileView {
+    fn from(mut user: UserRecord) -> Self {
+        let claims = std::mem::take(&mut user.profile.claims);
+        Self { user: user.into(), claims }
     }
 }
 
@@ -135,12 +162,12 @@ pub(in crate::http) async fn create(
     made.map(|user| (StatusCode::CREATED, Json(user.into()))).map_err(|error| refused(&service, error))
 }
 
-/// One user.
+/// One user, with the claims of their logins.
 #[utoipa::path(
     get, path = "/api/v1/admin/users/{id}", tag = "administration", params(("id" = String, Path, description = "The user's id")),
     security(("bearer" = ["read", "admin"])),
     responses(
-        (status = 200, body = AdminUserView, headers(("ETag" = String, description = "Names what is shown: for `If-Match`"))),
+        (status = 200, body = UserProfileView, headers(("ETag" = String, description = "Names what is shown: for `If-Match`"))),
         (status = 404, description = "No such user", body = Problem, content_type = "application/problem+json"),
         Refusals,
     )
@@ -148,7 +175,7 @@ pub(in crate::http) async fn create(
 pub(in crate::http) async fn show(
     State(service): State<Service>,
     Path(user): Path<String>,
-) -> Result<Tagged<AdminUserView>, Problem> {
+) -> Result<Tagged<UserProfileView>, Problem> {
     let found = service.store.user_by_id(service.store.reader(), user_id(&user)?).await;
     let found = found.map_err(|error| refused(&service, error.into()))?;
     found.map(|user| Tagged(user.into())).ok_or_else(|| refused(&service, AdminError::NoUser))
@@ -163,7 +190,7 @@ pub(in crate::http) async fn show(
     ),
     security(("bearer" = ["admin"])),
     responses(
-        (status = 200, body = AdminUserView, headers(("ETag" = String, description = "Names what is shown: for `If-Match`"))),
+        (status = 200, body = UserProfileView, headers(("ETag" = String, description = "Names what is shown: for `If-Match`"))),
         (status = 400, description = "The body is malformed", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "No such user", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "The last active person in Admin, or somebody who was erased", body = Problem, content_type = "application/problem+json"),
@@ -179,14 +206,41 @@ pub(in crate::http) async fn change(
     Path(user): Path<String>,
     if_match: IfMatch,
     body: Result<Bytes, BytesRejection>,
-) -> Result<Tagged<AdminUserView>, Problem> {
+) -> Result<Tagged<UserProfileView>, Problem> {
     let admin = admin(&service, &principal, id);
     let user = user_id(&user)?;
     let UserPatchBody { status } = object(&whole_body(body)?, "status")?;
-    let still = |user: &UserRecord| if_match.holds(&AdminUserView::from(user.clone()));
+    let still = |user: &UserRecord| if_match.holds(&UserProfileView::from(user.clone()));
     let changed = match status {
         StatusWord::Active => admin.reactivate_user(user, &still).await,
         StatusWord::Deactivated => admin.deactivate_user(user, &still).await,
     };
     changed.map(|user| Tagged(user.into())).map_err(|error| refused(&service, error))
+}
+
+/// Erases what is personal about a user; the id stays, deactivated, and the log stays whole.
+#[utoipa::path(
+    post, path = "/api/v1/admin/users/{id}/erase", tag = "administration", request_body = EraseBody,
+    params(("id" = String, Path, description = "The user's id")), security(("bearer" = ["admin"])),
+    responses(
+        (status = 200, body = AdminUserView),
+        (status = 400, description = "The body is malformed, or the reason is missing", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "No such user", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "The last active person in Admin, or the last owner", body = Problem, content_type = "application/problem+json"),
+        (status = 413, description = "The body is too large", body = Problem, content_type = "application/problem+json"),
+        Refusals,
+    )
+)]
+pub(in crate::http) async fn erase(
+    State(service): State<Service>,
+    Extension(id): Extension<RequestId>,
+    Extension(principal): Extension<Principal>,
+    Path(user): Path<String>,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Json<AdminUserView>, Problem> {
+    let admin = admin(&service, &principal, id);
+    let user = user_id(&user)?;
+    let EraseBody { reason } = object(&whole_body(body)?, "reason")?;
+    let erased = admin.erase_user(user, &reason).await;
+    erased.map(|user| Json(user.into())).map_err(|error| refused(&service, error))
 }

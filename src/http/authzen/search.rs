@@ -1,4 +1,4 @@
-//! `POST /access/v1/search/subject` and `/access/v1/search/resource`, page by page.
+//! `POST /access/v1/search/subject`, `/access/v1/search/resource` and `/access/v1/search/action`, page by page.
 
 use axum::Json;
 use axum::body::Bytes;
@@ -62,6 +62,20 @@ pub(in crate::http) struct ResourceSearchBody {
     page: Maybe<SearchPageBody>,
 }
 
+/// What may the user do with the resource?
+#[derive(Deserialize, ToSchema)]
+#[schema(example = json!({"subject": {"type": "user", "id": "ann@commune-a.fr"},
+    "resource": {"type": "maildomain", "id": "commune-a.fr"}}))]
+pub(in crate::http) struct ActionSearchBody {
+    #[schema(value_type = AuthzenSubjectBody)]
+    subject: Object<AuthzenSubjectBody>,
+    #[schema(value_type = AuthzenResourceBody)]
+    resource: Object<AuthzenResourceBody>,
+    context: Option<Map<String, Value>>,
+    #[schema(value_type = Option<SearchPageBody>)]
+    page: Maybe<SearchPageBody>,
+}
+
 #[derive(Deserialize, Default, ToSchema)]
 struct SearchPageBody {
     /// `next_token` of the page before; empty for the first.
@@ -101,6 +115,20 @@ struct FoundView {
     id: String,
 }
 
+/// A page of what may be done.
+#[derive(Serialize, ToSchema)]
+pub(in crate::http) struct ActionSearchView {
+    page: SearchPageView,
+    context: SearchContextView,
+    results: Vec<FoundActionView>,
+}
+
+#[derive(Serialize, ToSchema)]
+struct FoundActionView {
+    /// A permission.
+    name: String,
+}
+
 /// A search, with what can't be found here as none.
 pub(in crate::http) struct Search<T> {
     pub wanted: Option<T>,
@@ -135,19 +163,27 @@ impl Page {
         Ok(Self { digest, after, rows: limit.unwrap_or(PAGE_ROWS).min(PAGE_ROWS_MAX) })
     }
 
+    fn view(&self, kind: &str, seen: Seen<Vec<String>>) -> SearchView {
+        let (page, context, found) = self.cut(seen);
+        let results = found.into_iter().map(|id| FoundView { kind: kind.to_owned(), id }).collect();
+        SearchView { page, context, results }
+    }
+
+    fn actions(&self, seen: Seen<Vec<String>>) -> ActionSearchView {
+        let (page, context, found) = self.cut(seen);
+        ActionSearchView { page, context, results: found.into_iter().map(|name| FoundActionView { name }).collect() }
+    }
+
     /// Of one result more than the page holds.
-    fn view(&self, kind: &str, Seen { position, mut found }: Seen<Vec<String>>) -> SearchView {
+    fn cut(&self, Seen { position, mut found }: Seen<Vec<String>>) -> (SearchPageView, SearchContextView, Vec<String>) {
         let rows = usize::try_from(self.rows).unwrap_or(usize::MAX);
         let more = found.len() > rows;
         found.truncate(rows);
         // A page without room ends where it began.
         let last = found.last().unwrap_or(&self.after);
         let next_token = if more { format!("{}.{last}", self.digest) } else { String::new() };
-        SearchView {
-            page: SearchPageView { next_token, count: found.len() },
-            context: SearchContextView { position: position.0 },
-            results: found.into_iter().map(|id| FoundView { kind: kind.to_owned(), id }).collect(),
-        }
+        let page = SearchPageView { next_token, count: found.len() };
+        (page, SearchContextView { position: position.0 }, found)
     }
 }
 
@@ -204,6 +240,33 @@ pub(in crate::http) async fn resources(
     Ok(Json(page.view(&kind, found)))
 }
 
+/// The permissions that a user has on a resource, by name.
+#[utoipa::path(
+    post, path = "/access/v1/search/action", tag = "asking", request_body = ActionSearchBody,
+    security(("bearer" = ["read", "admin"])),
+    responses(
+        (status = 200, body = ActionSearchView),
+        (status = 400, description = "The body is malformed, or the token is not of this query", body = Problem, content_type = "application/problem+json"),
+        (status = 413, description = "The body is too large", body = Problem, content_type = "application/problem+json"),
+        Refusals,
+    )
+)]
+pub(in crate::http) async fn actions(
+    State(service): State<Service>,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Json<ActionSearchView>, Problem> {
+    let Search { wanted, at_least, page } = parse_actions(&whole_body(body)?)?;
+    access::reached(&service.store, at_least).await.map_err(|error| unanswered(&service, error))?;
+    let (store, conn) = (&service.store, service.store.reader());
+    let found = async {
+        let Some((user, resource)) = wanted else { return nothing(&service).await };
+        let Some(user) = store.user_meant(conn, &user).await? else { return nothing(&service).await };
+        store.permissions_of(conn, user.id, &resource, &page.after, page.rows + 1).await
+    };
+    let found = found.await.map_err(|error: StoreError| Problem::of_store(&service.reports, &error))?;
+    Ok(Json(page.actions(found)))
+}
+
 async fn resources_of(
     service: &Service,
     user: &UserRef,
@@ -252,4 +315,14 @@ pub(in crate::http) fn parse_resources(body: &[u8]) -> Result<(String, Search<(U
     let at_least = freshness(body.context.as_ref())?;
     let wanted = user.ok().zip(permission.ok());
     Ok((kind, Search { wanted, at_least, page: Page::read(&query, body.page)? }))
+}
+
+pub(in crate::http) fn parse_actions(body: &[u8]) -> Result<Search<(UserRef, ResourceRef)>, Problem> {
+    let form = "subject {type, id}, resource {type, id}, context and page";
+    let body: ActionSearchBody = object(body, form)?;
+    let ActionSearchBody { subject: Object(subject), resource: Object(resource), .. } = &body;
+    let (user, resource_ref) = (user(subject)?, resource_of(resource)?);
+    let query = json!(["action", subject.kind, subject.id, resource.kind, resource.id]);
+    let at_least = freshness(body.context.as_ref())?;
+    Ok(Search { wanted: user.ok().zip(resource_ref.ok()), at_least, page: Page::read(&query, body.page)? })
 }

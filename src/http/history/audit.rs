@@ -129,12 +129,11 @@ fn link(query: &AuditQuery, next: Position) -> Option<HeaderValue> {
     HeaderValue::from_str(&format!("</api/v1/audit?{}>; rel=\"next\"", pairs.finish())).ok()
 }
 
-/// An event a line.
+/// A row a line.
 #[must_use]
-pub fn lines(events: &[EventView]) -> String {
-    let line =
-        |event| serde_json::to_string(event).expect("invariant: an event has string keys and plain values") + "\n";
-    events.iter().map(line).collect()
+pub fn lines<T: Serialize>(rows: &[T]) -> String {
+    let line = |row| serde_json::to_string(row).expect("invariant: a row has string keys and plain values") + "\n";
+    rows.iter().map(line).collect()
 }
 
 /// The columns of [`csv`].
