@@ -32,7 +32,7 @@ class Figures:
     def show(self, name):
         for what, (unit, goal, values) in self.found.items():
             median, goal = statistics.median(values), "" if goal is None else goal
-            print(f"{name:9} {what:46} {median:9.2f} {min(values):9.2f} {max(values):9.2f} {goal:>6}  {unit}", flush=True)
+            print(f"{name:9} {what:48} {median:9.2f} {min(values):9.2f} {max(values):9.2f} {goal:>6}  {unit}", flush=True)
 
     def plain(self):
         return {what: {"unit": unit, "goal": goal, "values": values} for what, (unit, goal, values) in self.found.items()}
@@ -78,7 +78,7 @@ def main():
     accounts = Simulator(asked.binaries, folder, "accounts", users=ACCOUNTS)
     try:
         all_found, all_sizes = [], []
-        print(f"{'store':9} {'what':46} {'median':>9} {'min':>9} {'max':>9} {'goal':>6}  unit")
+        print(f"{'store':9} {'what':48} {'median':>9} {'min':>9} {'max':>9} {'goal':>6}  unit")
         for part in PARTS:
             sizes = {name: max(1, getattr(asked, name) // part) for name in ["users", "groups", "memberships", "grants"]}
             runs = asked.runs if part == 1 else 1

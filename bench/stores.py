@@ -18,6 +18,7 @@ MEMORY_MIB_MAX = 512
 EVENT_OF_EACH = """SELECT row_number() OVER () AS position, {id}, 'membership', {group}, 'membership.changed', 1,
     '{{"group": "' || {group} || '", "user": "' || {user} || '"}}', 'source:directory', source, NULL, NULL, NULL,
     from_at, from_at, {digest} FROM membership WHERE source = 'directory'"""
+LOG = "SELECT * FROM event ORDER BY position"
 KEYS = {"hook": "hook:login", "check": "check", "admin": "admin"}
 
 
@@ -165,7 +166,7 @@ class Sqlite(Store):
             return store.execute(sql).fetchall()
 
     def insert_floor(self):
-        """One prepared statement a table, one transaction, the same schema and the same rows."""
+        """One prepared statement a table, one transaction, the same schema and the same rows; and reading the events back."""
         store = sqlite3.connect(self.file)
         members = store.execute("SELECT group_id, user_id, source, from_position, from_at FROM membership WHERE source = 'directory'").fetchall()
         sql = EVENT_OF_EACH.format(id="randomblob(16)", group="hex(group_id)", user="hex(user_id)", digest="zeroblob(32)")
@@ -185,10 +186,11 @@ class Sqlite(Store):
                 store.executemany(f"INSERT INTO event VALUES ({', '.join('?' * 15)})", events)
                 store.executemany("INSERT INTO membership (group_id, user_id, source, from_position, from_at) VALUES (?, ?, ?, ?, ?)", members)
 
-        seconds = timed(insert)
+        inserting = timed(insert)
+        reading = timed(lambda: [None for _ in store.execute(LOG)])
         store.close()
         floor.unlink()
-        return seconds
+        return inserting, reading
 
     def read_floor(self, sql):
         store = sqlite3.connect(self.file)
@@ -224,7 +226,7 @@ class Postgres(Store):
         self.psql(f"\\copy {sql} {direction} '{file}'", database)
 
     def insert_floor(self):
-        """COPY of the memberships and of an event for each, into the same schema on the same server."""
+        """COPY of the memberships and of an event for each, into the same schema on the same server; and of the events back."""
         columns = "group_id, user_id, source, from_position, from_at"
         members, events = self.folder / "members.copy", self.folder / "events.copy"
         self.copy(f"(SELECT {columns} FROM membership WHERE source = 'directory')", self.database, members, "TO")
@@ -239,9 +241,10 @@ class Postgres(Store):
             self.copy("event", floor, events, "FROM")
             self.copy(f"membership ({columns})", floor, members, "FROM")
 
-        seconds = timed(insert)
+        inserting = timed(insert)
+        reading = timed(lambda: self.psql(f"COPY ({LOG}) TO STDOUT", floor))
         self.psql(f"DROP DATABASE {floor} WITH (FORCE)")
-        return seconds
+        return inserting, reading
 
     def read_floor(self, sql):
         return timed(lambda: self.psql(f"COPY ({sql}) TO STDOUT", self.database))
