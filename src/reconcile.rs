@@ -8,6 +8,7 @@
 
 mod approval;
 mod enumerate;
+mod look_ups;
 mod observe;
 mod people;
 mod prepare;
@@ -123,8 +124,12 @@ impl Reconciler {
                 self.commit(run, &mut observation, prepared, began_at).await?
             }
             Err(failure) => {
+                let look_up = look_ups::failed(run, began_at, failure.class);
                 let ended = SourceRun::unavailable(run, began_at, failure);
                 self.store.record_run(&ended.record(run, self.store.clock().now())).await?;
+                if let Some(look_up) = look_up {
+                    self.store.note_look_up(&run.source.name, &look_up).await?;
+                }
                 ended
             }
         };
@@ -229,6 +234,8 @@ impl Reconciler {
         if self.store.changed_since(unit.reader(), prepared.based_on, &run.source.name).await?
             || self.superseded(unit.reader(), &run.source.name, observation).await? != prepared.superseded
             || self.store.are_bound(unit.reader(), &run.source.name, &prepared.plan.people.accounts).await?
+            // Whether somebody else is an owner rests on more than what the source speaks of.
+            || (!prepared.plan.administrators.is_empty() && unit.head() != prepared.based_on)
         {
             prepared = self.prepare(unit.reader(), run, observation, began_at).await?;
         }
@@ -250,6 +257,10 @@ impl Reconciler {
             }
         }
         unit.write_paths(&run.source.name, &paths, &plan).await?;
+        let looked_up = look_ups::of(run, observation, &plan);
+        if !looked_up.is_empty() {
+            unit.note_look_ups(&run.source.name, &looked_up).await?;
+        }
         let at = unit.at();
         unit.record(&cause(run), at, decided).await?;
         let names = self.group_names(unit.reader(), &plan).await?;

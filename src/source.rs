@@ -173,6 +173,8 @@ pub struct Source {
     /// Those of [`Source::claims`] without which it is not asked.
     pub required_claims: Vec<String>,
     pub map: Vec<MapRule>,
+    /// Whether the directory's administrators are owners here.
+    pub administrators_are_owners: bool,
     /// How the source has been doing in this process.
     pub health: Health,
 }

@@ -8,6 +8,7 @@
 mod access;
 mod accesses;
 mod accounts;
+mod administrators;
 mod check;
 mod connect;
 mod entitlements;
@@ -46,6 +47,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 pub use access::{AccessRow, OverviewRow, Seen};
 pub use accesses::{AccessRecord, Accesses};
 pub use accounts::Standing;
+pub use administrators::{DirectoryWord, LookUp, LookedUp};
 pub use check::{Answers, check_sql};
 pub use connect::{Access, Database};
 pub use error::StoreError;

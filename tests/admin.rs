@@ -12,6 +12,8 @@ mod audit;
 mod authzen;
 #[path = "admin/check.rs"]
 mod check;
+#[path = "admin/directory.rs"]
+mod directory;
 #[path = "admin/erase.rs"]
 mod erase;
 #[path = "admin/features.rs"]

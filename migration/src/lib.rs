@@ -19,6 +19,7 @@ mod m20261125_000010_grants;
 mod m20261125_000011_roles;
 mod m20261125_000012_paths;
 mod m20261125_000013_idempotency;
+mod m20261125_000014_administrators;
 
 /// All steps, oldest first.
 pub struct Migrator;
@@ -40,6 +41,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261125_000011_roles::Migration),
             Box::new(m20261125_000012_paths::Migration),
             Box::new(m20261125_000013_idempotency::Migration),
+            Box::new(m20261125_000014_administrators::Migration),
         ]
     }
 }

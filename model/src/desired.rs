@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use uuid::Uuid;
 
+use crate::administrators::{self, Heard};
 use crate::groups::{GroupJoin, JoinedGroups, KnownGroups, Listing};
 use crate::identity::{EmailAddress, Facet, GroupId, UserId};
 use crate::observation::{AskedUser, Census, Coverage, ErrorClass, Observation, ObservedGroup, Stated};
@@ -23,6 +24,8 @@ pub struct Known {
     pub newcomers: BTreeMap<UserId, EmailAddress>,
     /// The resource types whose resources must be provisioned here first, with those of the observation's that are.
     pub provisioned: BTreeMap<String, BTreeSet<String>>,
+    /// The administrators of the source's directory.
+    pub administrators: administrators::Stored,
     /// Users of whom the source has already said something newer: this observation is silent about them.
     pub superseded: BTreeSet<UserId>,
 }
@@ -50,6 +53,7 @@ pub struct Desired {
     pub new_users: Vec<(UserId, EmailAddress)>,
     pub groups: JoinedGroups,
     pub people: PeopleChanges,
+    pub administrators: Heard,
     pub stated: BTreeMap<UserId, Stated>,
     pub conclusion: Conclusion,
 }
@@ -86,16 +90,18 @@ impl Default for Conclusion {
 
 impl Desired {
     /// What a source says that is gone for good: nothing, of its groups, of users it made statements about, of those whom it
-    /// had suspended.
+    /// had suspended, of its administrators.
     #[must_use]
     pub fn of_nothing(
         managed: BTreeSet<GroupId>,
         stated: impl Iterator<Item = UserId>,
         suspended: BTreeSet<UserId>,
+        administrators: &administrators::Stored,
     ) -> Self {
         let nothing = Stated::All { entitlements: BTreeMap::new(), unsaid: BTreeSet::new() };
         Desired {
             people: PeopleChanges { reactivated: suspended, ..PeopleChanges::default() },
+            administrators: Heard::nobody(administrators),
             stated: stated.map(|user| (user, nothing.clone())).collect(),
             conclusion: Conclusion::Everything(Whole { managed, ..Whole::default() }),
             ..Desired::default()
@@ -146,7 +152,8 @@ pub fn desired(observation: &Observation, known: Known, new_id: &mut dyn FnMut()
 fn of_users(asked: &[AskedUser], mut known: Known, new_id: &mut dyn FnMut() -> Uuid) -> Desired {
     let people = std::mem::take(&mut known.people.changes);
     let mut groups = GroupJoin::new(&known.groups, Listing::Part, new_id);
-    let mut desired = Desired { people, ..Desired::default() };
+    let administrators = Heard::of_users(asked, &known.superseded, &known.administrators);
+    let mut desired = Desired { people, administrators, ..Desired::default() };
     let mut conclusions = BTreeMap::new();
     for asked in asked.iter().filter(|asked| !known.superseded.contains(&asked.user)) {
         let conclusion = match &asked.answer {
@@ -182,8 +189,10 @@ fn of_users(asked: &[AskedUser], mut known: Known, new_id: &mut dyn FnMut() -> U
 }
 
 fn of_census(census: &Census, known: Known, new_id: &mut dyn FnMut() -> Uuid) -> Desired {
-    let Known { people: Joined { users, created, changes }, groups: known_groups, superseded, .. } = known;
-    let mut desired = Desired { new_users: created, people: changes, ..Desired::default() };
+    let Known { people, groups: known_groups, superseded, administrators, .. } = known;
+    let Joined { users, created, changes } = people;
+    let administrators = Heard::of_census(census, &users, &superseded, &administrators);
+    let mut desired = Desired { new_users: created, people: changes, administrators, ..Desired::default() };
     let listed =
         census.groups.iter().filter_map(|observed| Some((observed.group.external_id()?, observed.group.name())));
     let mut groups = GroupJoin::new(&known_groups, Listing::Whole(listed.collect()), new_id);

@@ -16,7 +16,7 @@ mod user;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-pub use administrator::{BreakGlassGranted, SeedFailed, SeedFailure};
+pub use administrator::{BreakGlassGranted, DirectoryAdministratorChanged, SeedFailed, SeedFailure};
 pub use entitlement::{EntitlementChange, EntitlementChanged};
 pub use grant::{GrantCreated, GrantDeleted, Granted};
 pub use group::{GroupCreated, GroupDeleted, GroupDescriptionChanged, GroupRenamed};
@@ -140,6 +140,7 @@ events! {
     TokenRevoked(TokenRevoked) = "token.revoked",
     SeedFailed(SeedFailed) = "administrator.seed_failed",
     BreakGlassGranted(BreakGlassGranted) = "administrator.break_glass_granted",
+    DirectoryAdministratorChanged(DirectoryAdministratorChanged) = "administrator.directory_changed",
 }
 
 /// Why a stored event can't be read.

@@ -8,6 +8,7 @@
 //! chained) → [`projection`] (rows that follow). Looking back: [`moment`], [`history`], [`why`].
 
 pub mod access;
+pub mod administrators;
 pub mod desired;
 pub mod diff;
 pub mod entitlement;

@@ -224,6 +224,8 @@ pub struct Account {
     /// Its other addresses.
     pub aliases: Vec<EmailAddress>,
     pub standing: Standing,
+    /// Whether it may administer the whole directory; none where that was not said.
+    pub is_administrator: Option<bool>,
 }
 
 /// Whether an account may be used.
@@ -269,6 +271,8 @@ pub struct Census {
     pub groups: Vec<CensusGroup>,
     /// Why the accounts could not be read; the people then stand here by address alone, and members as they are listed.
     pub accounts_unread: Option<Failure>,
+    /// Whether an account was listed that can't be told whose it is: somebody who is not among these may have one all the same.
+    pub accounts_unusable: bool,
 }
 
 /// Somebody in a census.

@@ -3,11 +3,13 @@
 mod additions;
 mod events;
 mod hash;
+mod last;
 mod policy;
 mod removals;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::administrators::Administration;
 use crate::desired::{Conclusion, Desired, Pair};
 use crate::diff::diff;
 use crate::entitlement::Entitlements;
@@ -17,6 +19,7 @@ use crate::identity::{EmailAddress, Facet, GroupId, SourceName, UserId};
 use crate::instant::Instant;
 use crate::observation::{ErrorClass, ObservedGroup, Stated};
 use crate::people::PeopleChanges;
+use last::{LastOwner, administrator_changes, last_administrator, last_owner};
 use removals::Removals;
 
 pub use policy::{GroupPolicy, Guard, Held, Limit, OnHold, Policy};
@@ -38,6 +41,11 @@ pub struct Stored {
     pub admins: Vec<(UserId, SourceName)>,
     /// Where nobody is an owner but by a group's role: the active people who are, with each support, oldest first.
     pub owners: Vec<(Pair, SourceName)>,
+    /// The administrators of the source's directory.
+    pub administrators: BTreeMap<UserId, Administration>,
+    /// Where nobody is an owner by a role of their own or in `Admin`: the active people who are one as the administrators of
+    /// directories, with each source, longest first.
+    pub directory_owners: Vec<(UserId, SourceName)>,
     /// Removals that were blocked before and told then.
     pub told_blocked: BTreeSet<Pair>,
     /// Memberships that were not listed before, each with the time from which on it goes.
@@ -117,6 +125,12 @@ pub struct Plan {
     pub vanished: Option<BTreeSet<GroupId>>,
     /// What the directory's accounts change about users.
     pub people: PeopleChanges,
+    /// Whom the directory calls an administrator of itself, or no longer: before and after; none: they are none.
+    pub administrators: BTreeMap<UserId, (Option<Administration>, Option<Administration>)>,
+    /// Of whom the directory had a word about that, be it the stored one. It is no part of the hash.
+    pub heard: BTreeSet<UserId>,
+    /// The directory's administrator who stays one against its word, so that somebody is an owner.
+    pub kept_owner: Option<UserId>,
     /// Ascending.
     pub creates: Vec<Pair>,
     /// Ascending.
@@ -147,7 +161,14 @@ pub fn plan(source: &SourceName, mut desired: Desired, stored: &Stored, policy: 
         removals::removals(&found.unlisted, &desired, stored, policy, began_at);
     let last = last_administrator(source, &removes, &found.missing, stored, &desired.people.suspended);
     removes.retain(|pair| Some(*pair) != last);
-    let owner = last_owner(source, &removes, &found.missing, stored, &desired.people.suspended);
+    let mut administrators = desired.administrators.changes(&stored.administrators);
+    let (owner, kept_owner) =
+        match last_owner(source, &removes, &found.missing, &administrators, stored, &desired.people.suspended) {
+            None => (None, None),
+            Some(LastOwner::Member(pair)) => (Some(pair), None),
+            Some(LastOwner::Administrator(user)) => (None, Some(user)),
+        };
+    administrators.extend(kept_owner.map(|user| (user, Some(Administration::Kept))));
     removes.retain(|pair| Some(*pair) != owner);
     kept.extend(last.map(|pair| (pair, KeepReason::LastAdministrator)));
     kept.extend(owner.map(|pair| (pair, KeepReason::LastOwner)));
@@ -168,6 +189,9 @@ pub fn plan(source: &SourceName, mut desired: Desired, stored: &Stored, policy: 
         vanished,
         deleted_groups,
         people: desired.people,
+        administrators: administrator_changes(administrators, stored),
+        heard: desired.administrators.said.into_keys().collect(),
+        kept_owner,
         held,
         newly_blocked,
         entitlements: entitlement_changes(&desired.stated, &stored.entitlements),
@@ -227,42 +251,6 @@ fn ended_groups(
     (ended, Some(remembered))
 }
 
-/// The one removal to keep so that `Admin` does not lose its last active person; the longest-standing one stays. Whom this
-/// very plan suspends does not count, nor does who is not active.
-fn last_administrator(
-    source: &SourceName,
-    removes: &[Pair],
-    creates: &[Pair],
-    stored: &Stored,
-    suspended: &BTreeSet<UserId>,
-) -> Option<Pair> {
-    let leaves = |user: UserId| removes.binary_search(&(GroupId::ADMIN, user)).is_ok();
-    let counts = |user: &UserId| !suspended.contains(user) && !stored.inactive.contains(user);
-    let joins = creates.iter().any(|(group, user)| *group == GroupId::ADMIN && counts(user));
-    let mut admins = stored.admins.iter().filter(|(user, _)| counts(user)).peekable();
-    let first = admins.peek().map(|(user, _)| (GroupId::ADMIN, *user));
-    if joins || admins.any(|(user, by)| by != source || !leaves(*user)) {
-        return None;
-    }
-    first
-}
-
-/// The one removal to keep so that somebody stays an owner, where people are owners by a group's role alone.
-fn last_owner(
-    source: &SourceName,
-    removes: &[Pair],
-    creates: &[Pair],
-    stored: &Stored,
-    suspended: &BTreeSet<UserId>,
-) -> Option<Pair> {
-    let counts = |user: &UserId| !suspended.contains(user) && !stored.inactive.contains(user);
-    let mut owners = stored.owners.iter().filter(|((_, user), _)| counts(user)).peekable();
-    let first = owners.peek().map(|(pair, _)| *pair);
-    let joins = |(group, user): &Pair| counts(user) && stored.owners.iter().any(|((of, _), _)| of == group);
-    let stays = |(pair, by): &(Pair, SourceName)| by != source || removes.binary_search(pair).is_err();
-    if creates.iter().any(joins) || owners.any(stays) { None } else { first }
-}
-
 fn entitlement_changes(
     stated: &BTreeMap<UserId, Stated>,
     stored: &BTreeMap<UserId, Entitlements>,
@@ -291,7 +279,7 @@ impl Plan {
     /// Whether applying it would write nothing but the run's own record.
     #[must_use]
     pub fn is_quiet(&self) -> bool {
-        !self.changes_anything() && self.newly_blocked.is_empty()
+        !self.changes_anything() && self.newly_blocked.is_empty() && self.administrators.is_empty()
     }
 
     /// Whether applying it would change anything that the source speaks of.
@@ -306,6 +294,9 @@ impl Plan {
             deleted_groups,
             vanished: _,
             people,
+            administrators,
+            heard: _,
+            kept_owner,
             creates,
             removes,
             scheduled,
@@ -323,6 +314,7 @@ impl Plan {
             && renamed_groups.is_empty()
             && deleted_groups.is_empty()
             && people.users().next().is_none()
+            && administrators.keys().all(|user| Some(user) == kept_owner.as_ref())
             && creates.is_empty()
             && removes.is_empty()
             && scheduled.is_empty()

@@ -1,10 +1,11 @@
 //! Projection: the row changes that follow from an event. The tables of current state are these, and nothing else.
 
+use crate::administrators::Administration;
 use crate::entitlement::EntitlementValue;
 use crate::event::{
-    Event, GrantCreated, Granted, GroupCreated, PlanApplied, PlanApprovalVoided, PlanApproved, PlanRejected, Recorded,
-    RemovalCancelled, RemovalScheduled, ResourceAttributesChanged, ResourceProvisioned, RoleChanged, RoleSubject,
-    TokenCreated,
+    DirectoryAdministratorChanged, Event, GrantCreated, Granted, GroupCreated, PlanApplied, PlanApprovalVoided,
+    PlanApproved, PlanRejected, Recorded, RemovalCancelled, RemovalScheduled, ResourceAttributesChanged,
+    ResourceProvisioned, RoleChanged, RoleSubject, TokenCreated,
 };
 use crate::identity::{GroupId, Position, SourceName, TokenId, UserId};
 use crate::instant::Instant;
@@ -97,6 +98,16 @@ pub enum RowChange<'e> {
     DeleteRole {
         subject: RoleSubject,
     },
+    /// The user is an administrator of the source's directory.
+    PutAdministrator {
+        user: UserId,
+        source: &'e SourceName,
+        state: Administration,
+    },
+    DeleteAdministrator {
+        user: UserId,
+        source: &'e SourceName,
+    },
     /// The resource is there, with these attributes.
     PutResource {
         resource_type: &'e str,
@@ -170,6 +181,12 @@ pub fn row_changes(recorded: &Recorded) -> (Since, Vec<RowChange<'_>>) {
             Some(role) => RowChange::PutRole { subject: *subject, role: *role },
             None => RowChange::DeleteRole { subject: *subject },
         }],
+        Event::DirectoryAdministratorChanged(DirectoryAdministratorChanged { user, source, before: _, after }) => {
+            vec![match after {
+                Some(state) => RowChange::PutAdministrator { user: *user, source, state: *state },
+                None => RowChange::DeleteAdministrator { user: *user, source },
+            }]
+        }
         Event::PlanApproved(event) => vec![RowChange::PutApproval(event)],
         Event::PlanRejected(PlanRejected { source, hash, reason: _ })
         | Event::PlanApplied(PlanApplied { source, hash })

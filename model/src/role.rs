@@ -70,7 +70,7 @@ impl FromStr for Role {
 }
 
 /// The role that counts: the highest of what was assigned, to the user or to a group of theirs, and `owner` for whoever is in
-/// `Admin`.
+/// `Admin` or an administrator of a directory.
 #[must_use]
 pub fn effective(assigned: Option<Role>, is_administrator: bool) -> Option<Role> {
     assigned.max(is_administrator.then_some(Role::Owner))

@@ -73,6 +73,8 @@ pub enum UserChange {
     Suspend { email: String },
     /// Ends a suspension.
     Reactivate { email: String },
+    /// Makes a super administrator of a user, or none: `isAdmin`, as `users.makeAdmin` sets it.
+    MakeAdmin { email: String, status: bool },
     /// Deletes: gone from every list and group; as a `userKey` it answers 412.
     Delete { email: String },
     /// Deletes without a trace: as a `userKey` it answers 404.

@@ -142,6 +142,12 @@ impl Handle {
         self.must(Change::User(UserChange::Reactivate { email: email.to_owned() }))
     }
 
+    /// Makes a super administrator of a user, or none.
+    #[track_caller]
+    pub fn make_admin(&self, email: &str, status: bool) -> &Handle {
+        self.must(Change::User(UserChange::MakeAdmin { email: email.to_owned(), status }))
+    }
+
     /// Deletes a user: as a `userKey` it answers 412 from now on.
     #[track_caller]
     pub fn delete_user(&self, email: &str) -> &Handle {

@@ -66,6 +66,7 @@ impl Organisation {
             UserChange::RemoveAlias { email, alias } => workspace.remove_alias(email, alias),
             UserChange::Readdress { email, new_email } => workspace.readdress_user(email, new_email),
             UserChange::Suspend { email } => workspace.set_user_state(email, UserState::Suspended),
+            UserChange::MakeAdmin { email, status } => workspace.set_admin(email, *status),
             UserChange::Reactivate { email } => workspace.set_user_state(email, UserState::Active),
             UserChange::Delete { email } => workspace.delete_user(email),
             UserChange::Purge { email } => workspace.purge_user(email),

@@ -1,7 +1,7 @@
 //! Roles: assigned, changed and taken away. Nobody reaches above their own, nobody changes their own, and an owner stays.
 
 use entitled_model::event::{Event, RoleChanged, RoleSubject};
-use entitled_model::role::{Role, effective, may_change};
+use entitled_model::role::{Role, may_change};
 use entitled_model::{GroupId, UserId};
 
 use super::{Admin, AdminError};
@@ -66,7 +66,7 @@ impl Admin {
     /// A user's role, active or not.
     async fn role(&self, unit: &Unit, user: UserId) -> Result<Option<Role>, AdminError> {
         let standing = self.store.person(unit.reader(), user).await?.ok_or(AdminError::NoUser)?;
-        Ok(effective(standing.assigned, standing.is_administrator))
+        Ok(standing.role())
     }
 
     /// The event by which a group's role goes with it.

@@ -83,12 +83,14 @@ impl Admin {
         let managed: BTreeSet<_> = self.store.groups_of_source(conn, source, &[]).await?.managed().collect();
         let entitlements = self.store.entitlements_of_source(conn, source).await?;
         let suspended = self.store.suspended_by(conn, source).await?;
-        let desired = Desired::of_nothing(managed.clone(), entitlements.keys().copied(), suspended);
+        let administrators = self.store.directory_administrators(conn, source).await?;
+        let stated = entitlements.keys().copied();
+        let desired = Desired::of_nothing(managed.clone(), stated, suspended, &administrators);
         let shared = self.store.groups_shared(conn, source, &managed).await?;
         let stored = self.store.stored_of_source(conn, source).await?;
         // No list is waited for, of the groups that are not the source's own either: Admin and Everyone.
         let vanished = managed.into_iter().chain(stored.pairs.iter().map(|(group, _)| *group)).collect();
-        let stored = Stored { vanished, shared, entitlements, ..stored };
+        let stored = Stored { vanished, shared, entitlements, administrators, ..stored };
         Ok(plan(source, desired, &stored, &Policy::guarded(NO_LIMIT), at))
     }
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
 use chrono::TimeDelta;
+use entitled_model::administrators::Heard;
 use entitled_model::desired::{Conclusion, Desired, Known, desired};
 use entitled_model::observation::{AskedUser, Observation, ObservedGroup};
 use entitled_model::path::{Comparison, PathChanges};
@@ -54,12 +55,19 @@ impl Reconciler {
             silent.extend(self.store.erased_among(conn, &users).await?);
         }
         let people = self.people(conn, source, observation, &settled, &silent).await?;
-        let known = self.known(conn, source, observation, settled, people, &silent).await?;
+        let known = self.known(conn, run.source, observation, settled, people, &silent).await?;
         let clock = self.store.clock();
+        let administrators = known.administrators.clone();
         let mut desired = desired(observation, known, &mut || clock.new_id());
+        if !run.source.administrators_are_owners && matches!(observation, Observation::Census { .. }) {
+            // They were, while the setting was on.
+            desired.administrators = Heard::nobody(&administrators);
+        }
         let paths = self.paths(conn, run.source, observation, &mut desired).await?;
         let mut stored = self.stored(conn, source, observation, &desired).await?;
+        stored.administrators = administrators;
         let joining = desired.pairs.iter().filter(|(group, _)| *group == GroupId::ADMIN).map(|(_, user)| *user);
+        let joining = joining.chain(desired.administrators.said.keys().copied());
         let policy = self.policy(conn, &run.source.settings.removal).await?;
         stored.inactive = if policy.waits() {
             self.store.inactive(conn).await?
@@ -135,7 +143,7 @@ impl Reconciler {
     async fn known(
         &self,
         conn: &impl Reader,
-        source: &SourceName,
+        source: &Source,
         observation: &Observation,
         settled: Settled,
         people: Joined,
@@ -143,13 +151,21 @@ impl Reconciler {
     ) -> Result<Known, StoreError> {
         let (names, external_ids) = groups_in(observation);
         let (groups, provisioned) = match observation {
-            Observation::Census { .. } => (self.store.groups_of_source(conn, source, &names).await?, BTreeMap::new()),
+            Observation::Census { .. } => {
+                (self.store.groups_of_source(conn, &source.name, &names).await?, BTreeMap::new())
+            }
             Observation::Users(asked) => (
-                self.store.groups_named(conn, source, &names, &external_ids).await?,
+                self.store.groups_named(conn, &source.name, &names, &external_ids).await?,
                 self.provisioned(conn, asked).await?,
             ),
         };
-        Ok(Known { people, groups, newcomers: settled.newcomers, provisioned, superseded: superseded.clone() })
+        let administrators = if source.asks.one_by_one() {
+            BTreeMap::new()
+        } else {
+            self.store.directory_administrators(conn, &source.name).await?
+        };
+        let (newcomers, superseded) = (settled.newcomers, superseded.clone());
+        Ok(Known { people, groups, newcomers, provisioned, administrators, superseded })
     }
 
     /// Compares when the observation began with what is remembered: newest observation wins.

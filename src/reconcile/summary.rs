@@ -74,7 +74,7 @@ pub struct SourceRun {
     pub plan_hash: Option<String>,
     /// Why the plan is held.
     pub held: Option<String>,
-    /// Whether the last administrator was kept against what the source says.
+    /// Whether the last administrator, or the last owner, was kept against what the source says.
     pub blocked: bool,
     /// The newest position after the run.
     pub position: Option<Position>,
@@ -219,8 +219,10 @@ fn user_parts(run: &Run<'_>, observation: &Observation, plan: &Plan) -> BTreeMap
         let applied = created + removed > 0
             || plan.new_users.iter().any(|(new, _)| new == user)
             || plan.entitlements.contains_key(user)
-            || plan.people.users().any(|told| told == *user);
-        let blocked = plan.kept.iter().any(|((_, of), reason)| of == user && is_last(*reason));
+            || plan.people.users().any(|told| told == *user)
+            || plan.administrators.contains_key(user) && plan.kept_owner != Some(*user);
+        let blocked =
+            plan.kept_owner == Some(*user) || plan.kept.iter().any(|((_, of), reason)| of == user && is_last(*reason));
         let part = UserPart {
             outcome: worst(plan.held.is_some(), applied, error.is_some(), blocked),
             error,
@@ -237,7 +239,7 @@ fn outcome(plan: &Plan, failed: bool) -> Outcome {
 }
 
 fn is_blocked(plan: &Plan) -> bool {
-    plan.kept.iter().any(|(_, reason)| is_last(*reason))
+    plan.kept_owner.is_some() || plan.kept.iter().any(|(_, reason)| is_last(*reason))
 }
 
 /// Whether somebody is kept because nobody else is left.
@@ -291,7 +293,9 @@ fn failures(observation: &Observation) -> Option<Failed> {
 fn accounts_unread(observation: &Observation) -> Option<Failed> {
     let Observation::Census { census, .. } = observation else { return None };
     let Failure { class, message, retry: _ } = census.accounts_unread.as_ref()?;
-    let message = format!("the accounts could not be read, so that suspensions and aliases are as before: {message}");
+    let message = format!(
+        "the accounts could not be read, so that suspensions, aliases and administrators are as before: {message}"
+    );
     Some(Failed { class: *class, message, users: BTreeMap::new(), whole: false })
 }
 

@@ -24,7 +24,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use entitled_model::Failure;
-use entitled_model::observation::{Census, UserAnswer};
+use entitled_model::observation::{Account, Census, UserAnswer};
 
 use super::client::Client;
 use super::{GroupSource, Person, Progress, Right, Urgency};
@@ -43,6 +43,9 @@ pub(super) struct GoogleWorkspace {
     nested: Nested,
     /// Domains in which everybody has an account, in lower case: the subject's, and the one that is listed.
     own_domains: BTreeSet<String>,
+    /// Whether it is told who administers the directory; and the domain whose accounts alone are listed.
+    administrators: bool,
+    listed_domain: Option<String>,
     /// Lists read at once.
     concurrency: usize,
 }
@@ -63,18 +66,34 @@ impl GoogleWorkspace {
             scope: Scope::new(settings),
             nested: settings.nested,
             own_domains: own_domains(settings),
+            administrators: settings.administrators_are_owners,
+            listed_domain: listed_domain(settings),
             concurrency: settings.concurrency.max(1),
         })
+    }
+
+    /// Somebody's account, in the model's words. Of whom a full read would not list, it says nothing that only a full read
+    /// takes back.
+    fn account(&self, user: wire::User) -> Option<Account> {
+        let mut account = user.account()?;
+        let is_listed = |domain: &String| account.address.domain().to_lowercase() == *domain;
+        if !self.administrators || !self.listed_domain.as_ref().is_none_or(is_listed) {
+            account.is_administrator = None;
+        }
+        Some(account)
     }
 }
 
 fn own_domains(settings: &GoogleWorkspaceConfig) -> BTreeSet<String> {
     let subject = settings.subject.rsplit_once('@').map(|(_, domain)| domain.to_lowercase());
-    let listed = match &settings.directory {
+    subject.into_iter().chain(listed_domain(settings)).collect()
+}
+
+fn listed_domain(settings: &GoogleWorkspaceConfig) -> Option<String> {
+    match &settings.directory {
         config::Directory::Customer(_) => None,
         config::Directory::Domain(domain) => Some(domain.clone()),
-    };
-    subject.into_iter().chain(listed).collect()
+    }
 }
 
 #[async_trait]

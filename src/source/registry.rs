@@ -70,6 +70,7 @@ fn build(name: SourceName, source: &SourceConfig, config: &Config, clock: &Clock
         claims: Vec::new(),
         required_claims: Vec::new(),
         map: Vec::new(),
+        administrators_are_owners: false,
         health: Health::unguarded(clock),
         name,
     };
@@ -124,7 +125,8 @@ fn google_workspace(plain: Source, settings: &GoogleWorkspaceConfig, clock: &Clo
         setting: "credentials",
         problem,
     })?;
-    Ok(Source { asks: Asks::Groups(Arc::new(source)), health, ..plain })
+    let administrators_are_owners = settings.administrators_are_owners;
+    Ok(Source { asks: Asks::Groups(Arc::new(source)), administrators_are_owners, health, ..plain })
 }
 
 fn scim(plain: Source, settings: &ScimConfig, clock: &Clock) -> Result<Source, RegistryError> {

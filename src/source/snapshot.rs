@@ -44,6 +44,9 @@ pub struct Snapshot {
     /// Why the accounts could not be read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     accounts_error: Option<FailureEntry>,
+    /// Whether an account was listed that can't be told whose it is.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    accounts_unusable: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -105,6 +108,9 @@ struct PersonEntry {
     aliases: Vec<String>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     suspended: bool,
+    /// Whether it may administer the directory, where that was said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    administrator: Option<bool>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -150,6 +156,7 @@ impl Snapshot {
             people: Some(census.people.iter().map(person).collect()),
             groups: Some(census.groups.iter().map(|group| group_entry(group, &census.people)).collect()),
             accounts_error: census.accounts_unread.as_ref().map(FailureEntry::from),
+            accounts_unusable: census.accounts_unusable,
             ..Self::empty(source, at)
         }
     }
@@ -170,6 +177,7 @@ impl Snapshot {
             people: None,
             groups: None,
             accounts_error: None,
+            accounts_unusable: false,
         }
     }
 
@@ -184,13 +192,14 @@ fn person(person: &CensusPerson) -> PersonEntry {
     let text = |address: &entitled_model::EmailAddress| address.as_given().to_owned();
     match person {
         CensusPerson::Account(account) => {
-            let Account { external_id, address, aliases, standing } = account.as_ref();
+            let Account { external_id, address, aliases, standing, is_administrator } = account.as_ref();
             PersonEntry {
                 address: text(address),
                 id: Some(external_id.clone()),
                 account: true,
                 aliases: aliases.iter().map(text).collect(),
                 suspended: *standing == Standing::Suspended,
+                administrator: *is_administrator,
             }
         }
         CensusPerson::Member { address, external_id } => PersonEntry {
@@ -199,6 +208,7 @@ fn person(person: &CensusPerson) -> PersonEntry {
             account: false,
             aliases: Vec::new(),
             suspended: false,
+            administrator: None,
         },
     }
 }

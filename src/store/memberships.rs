@@ -9,6 +9,7 @@ use futures_util::TryStreamExt;
 use sea_orm::{ConnectionTrait, QueryResult, Statement, Value};
 
 use super::error::{Doing, StoreError};
+use super::roles::OwnersBySources;
 use super::sql::ids;
 use super::{Reader, Store};
 
@@ -108,8 +109,9 @@ impl Store {
 
     /// Who must not all go, whatever a source says.
     async fn stored_guardians(&self, conn: &impl Reader) -> Result<Stored, StoreError> {
-        let (admins, owners) = (self.administrators(conn).await?, self.owners_by_group(conn).await?);
-        Ok(Stored { admins, owners, ..Stored::default() })
+        let (admins, owners) = (self.administrators(conn).await?, self.owners_by_sources(conn).await?);
+        let OwnersBySources { by_group: owners, by_directory: directory_owners } = owners;
+        Ok(Stored { admins, owners, directory_owners, ..Stored::default() })
     }
 
     /// Active people in `Admin` with each source that supports them, oldest support first.

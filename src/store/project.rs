@@ -184,6 +184,14 @@ impl Projector {
                     self.finish(conn).await?;
                     self.delete_role(conn, subject).await?;
                 }
+                RowChange::PutAdministrator { user, source, state } => {
+                    self.finish(conn).await?;
+                    self.put_administrator(conn, since, (user, source), state).await?;
+                }
+                RowChange::DeleteAdministrator { user, source } => {
+                    self.finish(conn).await?;
+                    self.delete_administrator(conn, user, source).await?;
+                }
                 RowChange::DeleteGrants(grants) => {
                     self.finish(conn).await?;
                     self.delete_grants(conn, grants).await?;

@@ -13,7 +13,8 @@ use super::project::{Projector, Tables};
 use super::{Reader, Store};
 
 /// The tables that are nothing but projections, children before parents.
-const PROJECTIONS: [&str; 10] = [
+const PROJECTIONS: [&str; 11] = [
+    "directory_administrator",
     "role_assignment",
     "plan_approval",
     "token",
@@ -211,6 +212,7 @@ async fn create_replayed(conn: &impl ConnectionTrait) -> Result<(), StoreError> 
         "CREATE UNIQUE INDEX replay_open ON replay_membership (source, group_id, user_id) WHERE to_position IS NULL",
         "CREATE UNIQUE INDEX replay_key ON replay_entitlement (user_id, source, key)",
         "CREATE UNIQUE INDEX replay_role_key ON replay_role_assignment (subject_id, subject_kind)",
+        "CREATE UNIQUE INDEX replay_administrator_key ON replay_directory_administrator (user_id, source)",
         "CREATE UNIQUE INDEX replay_approval_key ON replay_plan_approval (source)",
         "CREATE UNIQUE INDEX replay_suspension_key ON replay_suspension (user_id, source)",
         "CREATE UNIQUE INDEX replay_resource_key ON replay_resource (resource_type, resource_id)",

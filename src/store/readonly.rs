@@ -17,6 +17,8 @@ pub const READABLE: &[&str] = &[
     "access_log",
     "directory_account",
     "directory_address",
+    "directory_administrator",
+    "directory_look_up",
     "entitlement",
     "event",
     "event_head",

@@ -26,6 +26,13 @@ pub struct RoleAssignment {
     pub since: Instant,
 }
 
+/// People who are owners by what sources say, and by that alone.
+#[derive(Default)]
+pub(super) struct OwnersBySources {
+    pub by_group: Vec<(Pair, SourceName)>,
+    pub by_directory: Vec<(UserId, SourceName)>,
+}
+
 fn assignment(row: &QueryResult) -> Result<RoleAssignment, StoreError> {
     let (kind, id): (String, uuid::Uuid) =
         (row.try_get_by_index(0).doing(DOING)?, row.try_get_by_index(1).doing(DOING)?);
@@ -66,32 +73,41 @@ impl Store {
     }
 
     /// Where nobody is an owner by a role of their own or in `Admin`: the active people who are one by a group's role, with each
-    /// support, oldest first.
+    /// support, and those who are one as the administrators of a directory, with each source; the oldest first.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub(super) async fn owners_by_group(&self, conn: &impl Reader) -> Result<Vec<(Pair, SourceName)>, StoreError> {
-        let sql = "SELECT m.group_id, m.user_id, m.source FROM role_assignment r
-             JOIN user_group g ON g.id = r.subject_id AND g.ended_position IS NULL
-             JOIN membership m ON m.group_id = g.id AND m.to_position IS NULL
-             JOIN user_account u ON u.id = m.user_id AND u.status = 'active' AND u.kind = 'person'
+    pub(super) async fn owners_by_sources(&self, conn: &impl Reader) -> Result<OwnersBySources, StoreError> {
+        let sql = "SELECT o.group_id, o.user_id, o.source FROM (
+                 SELECT m.group_id, m.user_id, m.source, m.from_position AS since FROM role_assignment r
+                 JOIN user_group g ON g.id = r.subject_id AND g.ended_position IS NULL
+                 JOIN membership m ON m.group_id = g.id AND m.to_position IS NULL
+                 WHERE r.subject_kind = 'group' AND r.level >= $1
+                 UNION ALL SELECT NULL, da.user_id, da.source, da.since_position FROM directory_administrator da) o
+             JOIN user_account u ON u.id = o.user_id AND u.status = 'active' AND u.kind = 'person'
              JOIN user_profile p ON p.user_id = u.id AND (p.email IS NOT NULL OR p.sub IS NOT NULL)
-             WHERE r.subject_kind = 'group' AND r.level >= $1
-               AND NOT EXISTS (SELECT 1 FROM role_assignment o JOIN user_account a ON a.id = o.subject_id
-                   WHERE o.subject_kind = 'user' AND o.level >= $1 AND a.status = 'active' AND a.kind = 'person')
+             WHERE NOT EXISTS (SELECT 1 FROM role_assignment r JOIN user_account a ON a.id = r.subject_id
+                   WHERE r.subject_kind = 'user' AND r.level >= $1 AND a.status = 'active' AND a.kind = 'person')
                AND NOT EXISTS (SELECT 1 FROM membership d JOIN user_account a ON a.id = d.user_id
                    WHERE d.group_id = $2 AND d.to_position IS NULL AND a.status = 'active' AND a.kind = 'person')
-             ORDER BY m.from_position, m.user_id";
+             ORDER BY o.since, o.user_id";
         let values = [Role::Owner.level().into(), GroupId::ADMIN.0.into()];
         let found = conn.query_all_raw(conn.dialect().statement(sql, values)).await.doing(DOING)?;
-        let read = |row: &QueryResult| {
-            let pair = (GroupId(row.try_get_by_index(0).doing(DOING)?), UserId(row.try_get_by_index(1).doing(DOING)?));
-            Ok((pair, SourceName::stored(row.try_get_by_index(2).doing(DOING)?)))
-        };
-        found.iter().map(read).collect()
+        let mut owners = OwnersBySources::default();
+        for row in &found {
+            let group: Option<uuid::Uuid> = row.try_get_by_index(0).doing(DOING)?;
+            let user = UserId(row.try_get_by_index(1).doing(DOING)?);
+            let source = SourceName::stored(row.try_get_by_index(2).doing(DOING)?);
+            match group {
+                Some(group) => owners.by_group.push(((GroupId(group), user), source)),
+                None => owners.by_directory.push((user, source)),
+            }
+        }
+        Ok(owners)
     }
 
-    /// How many active people are owners: by a role of their own, by a group's, or in `Admin`.
+    /// How many active people are owners: by a role of their own, by a group's, in `Admin`, or by a
+    /// directory's word.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -102,7 +118,8 @@ impl Store {
                  SELECT m.user_id FROM membership m JOIN user_group g ON g.id = m.group_id
                  WHERE m.to_position IS NULL AND g.ended_position IS NULL AND (m.group_id = $2 OR m.group_id IN (
                      SELECT r.subject_id FROM role_assignment r WHERE r.subject_kind = 'group' AND r.level >= $1))
-                 UNION SELECT r.subject_id FROM role_assignment r WHERE r.subject_kind = 'user' AND r.level >= $1)";
+                 UNION SELECT r.subject_id FROM role_assignment r WHERE r.subject_kind = 'user' AND r.level >= $1
+                 UNION SELECT da.user_id FROM directory_administrator da)";
         let values = [Role::Owner.level().into(), GroupId::ADMIN.0.into()];
         let row = conn.query_one_raw(conn.dialect().statement(sql, values)).await.doing(DOING)?;
         let count: i64 = row.map(|row| row.try_get_by_index(0).doing(DOING)).transpose()?.unwrap_or_default();

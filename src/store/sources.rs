@@ -9,8 +9,15 @@ use super::error::{Doing, StoreError};
 use super::{Reader, Store, Unit};
 
 /// What stands beside the log of a source.
-const BESIDE_THE_LOG: [&str; 6] =
-    ["directory_account", "directory_address", "vanished_group", "membership_path", "held_plan", "observation"];
+const BESIDE_THE_LOG: [&str; 7] = [
+    "directory_account",
+    "directory_address",
+    "directory_look_up",
+    "vanished_group",
+    "membership_path",
+    "held_plan",
+    "observation",
+];
 
 impl Store {
     /// The sources beyond `configured` that hold memberships, entitlements, suspensions, accounts or groups, by name.
@@ -28,6 +35,7 @@ impl Store {
                EXISTS (SELECT 1 FROM membership m WHERE m.source = s.name AND m.to_position IS NULL)
             OR EXISTS (SELECT 1 FROM entitlement e WHERE e.source = s.name)
             OR EXISTS (SELECT 1 FROM suspension u WHERE u.source = s.name)
+            OR EXISTS (SELECT 1 FROM directory_administrator o WHERE o.source = s.name)
             OR EXISTS (SELECT 1 FROM directory_account a WHERE a.source = s.name)
             OR EXISTS (SELECT 1 FROM directory_address d WHERE d.source = s.name)
             OR EXISTS (SELECT 1 FROM user_group g WHERE g.managed_by = s.name AND g.ended_position IS NULL)

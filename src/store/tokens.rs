@@ -1,10 +1,11 @@
 //! Tokens: who they are of, what they may, and their hashes, which stand in a table of their own.
 
-use entitled_model::role::Role;
+use entitled_model::role::{Role, effective};
 use entitled_model::token::{TokenHash, TokenSecret};
 use entitled_model::{GroupId, Instant, TokenId, UserId};
 use sea_orm::{ConnectionTrait, QueryResult, Value};
 
+use super::administrators::OF_DIRECTORY;
 use super::error::{Doing, StoreError};
 use super::roles::ASSIGNED_LEVEL;
 use super::{Reader, Store, Unit};
@@ -44,8 +45,18 @@ pub struct PersonStanding {
     pub is_active: bool,
     /// In `Admin`, by any source.
     pub is_administrator: bool,
+    /// By a directory's word, of any source.
+    pub is_directory_administrator: bool,
     /// The highest role that was assigned to them, or to a group of theirs.
     pub assigned: Option<Role>,
+}
+
+impl PersonStanding {
+    /// The role that counts; none of somebody to whom nothing gives one.
+    #[must_use]
+    pub fn role(&self) -> Option<Role> {
+        effective(self.assigned, self.is_administrator || self.is_directory_administrator)
+    }
 }
 
 /// Whether a user is in `Admin`; without the group nobody is.
@@ -64,7 +75,7 @@ impl Store {
     pub async fn token_of(&self, secret: &TokenSecret) -> Result<Option<PresentedToken>, StoreError> {
         let sql = format!(
             "SELECT t.id, h.hash, t.scopes, t.expires_at, t.revoked_at, t.owner_id, u.status, {IS_ADMINISTRATOR},
-                {ASSIGNED_LEVEL}
+                {ASSIGNED_LEVEL}, {OF_DIRECTORY}
              FROM token_hash h JOIN token t ON t.id = h.token_id LEFT JOIN user_account u ON u.id = t.owner_id
              WHERE h.hash = $1"
         );
@@ -78,7 +89,9 @@ impl Store {
     /// # Errors
     /// When the database does not answer.
     pub async fn person(&self, conn: &impl Reader, user: UserId) -> Result<Option<PersonStanding>, StoreError> {
-        let sql = format!("SELECT u.status, {IS_ADMINISTRATOR}, {ASSIGNED_LEVEL} FROM user_account u WHERE u.id = $1");
+        let sql = format!(
+            "SELECT u.status, {IS_ADMINISTRATOR}, {ASSIGNED_LEVEL}, {OF_DIRECTORY} FROM user_account u WHERE u.id = $1"
+        );
         let values = [user.0.into(), GroupId::ADMIN.0.into()];
         let row = conn.query_one_raw(conn.dialect().statement(sql, values)).await.doing(DOING)?;
         row.as_ref().map(|row| standing(row, user, 0)).transpose()
@@ -171,7 +184,13 @@ fn standing(row: &QueryResult, user: UserId, first: usize) -> Result<PersonStand
     let is_administrator: bool = row.try_get_by_index(first + 1).doing(DOING)?;
     let level: Option<i64> = row.try_get_by_index(first + 2).doing(DOING)?;
     let assigned = level.and_then(Role::of_level);
-    Ok(PersonStanding { user, is_active: status.as_deref() == Some("active"), is_administrator, assigned })
+    Ok(PersonStanding {
+        user,
+        is_active: status.as_deref() == Some("active"),
+        is_administrator,
+        is_directory_administrator: row.try_get_by_index(first + 3).doing(DOING)?,
+        assigned,
+    })
 }
 
 fn listed(row: &QueryResult) -> Result<TokenRecord, StoreError> {

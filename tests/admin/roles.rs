@@ -9,7 +9,7 @@ use crate::support::{Daemon, World};
 const ROLES: [&str; 4] = ["viewer", "use", "manage", "owner"];
 
 /// A daemon behind a proxy that says who is asking.
-async fn proxied(world: &mut World) -> Daemon {
+pub async fn proxied(world: &mut World) -> Daemon {
     if !world.config.contains("identity.proxy") {
         let proxy = "[identity.proxy]\naddresses = [\"127.0.0.1\"]\nheader = \"x-person\"\n\n[scheduler]";
         world.configure("[scheduler]", proxy);
@@ -18,7 +18,7 @@ async fn proxied(world: &mut World) -> Daemon {
 }
 
 /// What a person asks; nobody without an address.
-async fn as_person(daemon: &Daemon, who: Option<&str>, method: &str, path: &str, body: &Value) -> (u16, Value) {
+pub async fn as_person(daemon: &Daemon, who: Option<&str>, method: &str, path: &str, body: &Value) -> (u16, Value) {
     let method = reqwest::Method::from_bytes(method.as_bytes()).expect("a method");
     let mut request = reqwest::Client::new().request(method, format!("{}{path}", daemon.base));
     if let Some(who) = who {
@@ -38,7 +38,7 @@ async fn set(daemon: &Daemon, who: &str, subject: Value, role: &str) -> (u16, Va
     as_person(daemon, Some(who), "POST", "/api/v1/admin/roles", &body).await
 }
 
-async fn give(daemon: &Daemon, user: &str, role: &str) {
+pub async fn give(daemon: &Daemon, user: &str, role: &str) {
     let (status, given) = admin(daemon, "POST", "/admin/roles", json!({"user_id": user, "role": role})).await;
     assert_eq!((status, &given["role"]), (200, &json!(role)), "{given}");
 }
@@ -55,7 +55,7 @@ async fn cast(daemon: &Daemon) -> Vec<(String, String)> {
     cast
 }
 
-async fn role_of(daemon: &Daemon, who: &str) -> (Value, Value) {
+pub async fn role_of(daemon: &Daemon, who: &str) -> (Value, Value) {
     let (status, me) = as_person(daemon, Some(who), "GET", "/api/v1/users/me", &Value::Null).await;
     assert_eq!(status, 200, "{me}");
     (me["role"].clone(), me["by"].clone())

@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Payload, Stream};
-use crate::identity::{GroupId, UserId};
+use crate::administrators::Administration;
+use crate::identity::{GroupId, SourceName, UserId};
 
 /// The configured first administrator could not be seeded.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,6 +36,22 @@ pub struct BreakGlassGranted {
 }
 
 impl Payload for BreakGlassGranted {
+    fn stream(&self) -> Stream {
+        Stream("user", self.user.to_string())
+    }
+}
+
+/// What a directory says of one of its administrators changed; none: they are none.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DirectoryAdministratorChanged {
+    pub user: UserId,
+    pub source: SourceName,
+    pub before: Option<Administration>,
+    pub after: Option<Administration>,
+}
+
+impl Payload for DirectoryAdministratorChanged {
     fn stream(&self) -> Stream {
         Stream("user", self.user.to_string())
     }

@@ -124,6 +124,14 @@ fn every_payload_ever_written_is_still_read() {
         ("administrator.seed_failed", r#"{"reason":"no_address"}"#.to_owned()),
         ("administrator.seed_failed", r#"{"reason":"deactivated"}"#.to_owned()),
         ("administrator.break_glass_granted", format!(r#"{{"user":"{u}"}}"#)),
+        (
+            "administrator.directory_changed",
+            format!(r#"{{"user":"{u}","source":{source},"before":null,"after":"named"}}"#),
+        ),
+        (
+            "administrator.directory_changed",
+            format!(r#"{{"user":"{u}","source":{source},"before":"missed","after":"kept"}}"#),
+        ),
     ] {
         let (event, written) = Event::decode(event_type, 1, &payload).expect("a payload of version 1");
         assert_eq!(event.event_type(), event_type);

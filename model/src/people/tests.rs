@@ -20,6 +20,7 @@ fn account(id: &str, addresses: &[&str]) -> CensusPerson {
         address: address(addresses[0]),
         aliases: addresses[1..].iter().map(|text| address(text)).collect(),
         standing: Standing::Active,
+        is_administrator: None,
     }))
 }
 

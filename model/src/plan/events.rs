@@ -5,8 +5,8 @@ use std::iter::Peekable;
 use super::{EVENT_PAIRS_MAX, KeepReason, Plan};
 use crate::desired::Pair;
 use crate::event::{
-    Event, GroupDeleted, ProfileField, RemovalBlocked, RemovalCancelled, RemovalScheduled, StandingChanged,
-    UserProfileChanged,
+    DirectoryAdministratorChanged, Event, GroupDeleted, ProfileField, RemovalBlocked, RemovalCancelled,
+    RemovalScheduled, StandingChanged, UserProfileChanged,
 };
 use crate::identity::{GroupId, UserId};
 use crate::instant::written;
@@ -33,6 +33,7 @@ impl Plan {
             .chain(self.membership_events(&self.creates, false))
             .chain(self.waiting_events())
             .chain(self.blocked_events())
+            .chain(self.administrator_events())
             .chain(entitlements)
     }
 
@@ -62,6 +63,13 @@ impl Plan {
                     .as_str()
                     .to_owned(),
             })
+        })
+    }
+
+    fn administrator_events(&self) -> impl Iterator<Item = Event> {
+        self.administrators.iter().map(|(user, (before, after))| {
+            let (user, source, before, after) = (*user, self.source.clone(), *before, *after);
+            Event::DirectoryAdministratorChanged(DirectoryAdministratorChanged { user, source, before, after })
         })
     }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use sha2::{Digest, Sha256};
 
 use super::{Plan, hex};
+use crate::administrators::Administration;
 use crate::desired::Pair;
 use crate::groups::Rename;
 use crate::identity::UserId;
@@ -40,6 +41,11 @@ impl Plan {
             .renamed_groups
             .iter()
             .map(|Rename { group, before, after }| digest_of(&[&group.to_string(), before, after]));
+        let word = |state: &Option<Administration>| state.map_or("", Administration::as_str);
+        let administrators = self
+            .administrators
+            .iter()
+            .map(|(user, (before, after))| digest_of(&["administrator", &name(user), word(before), word(after)]));
         let mut digest = Sha256::new();
         // One section at a time stands in memory: a first import's creates are 32 bytes each.
         let sections: [(_, Box<dyn Iterator<Item = Line> + '_>); _] = [
@@ -53,7 +59,7 @@ impl Plan {
             ("entitlements", Box::new(changed)),
             ("renamed", Box::new(renamed)),
             ("deleted", Box::new(self.deleted_groups.iter().map(|group| digest_of(&[&group.to_string()])))),
-            ("people", Box::new(people_lines(&self.people, &name))),
+            ("people", Box::new(people_lines(&self.people, &name).chain(administrators))),
         ];
         for (section, lines) in sections {
             let mut lines: Vec<Line> = lines.collect();

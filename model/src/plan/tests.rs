@@ -207,6 +207,7 @@ fn an_incomplete_group_may_grow_and_not_shrink() {
             },
         ],
         accounts_unread: None,
+        accounts_unusable: false,
     };
     let known = known_to(&census, &[("b@x.fr", 2)]);
     let plan = planned(&taken(census), &known, &stored, &OPEN);
@@ -226,7 +227,7 @@ fn a_census_is_silent_about_users_refreshed_since_it_began() {
         incomplete: None,
         went_away: false,
     }];
-    let census = Census { people: vec![], groups, accounts_unread: None };
+    let census = Census { people: vec![], groups, accounts_unread: None, accounts_unusable: false };
     let known = Known { superseded: BTreeSet::from([user(1)]), ..known() };
     assert_eq!(planned(&taken(census), &known, &stored, &OPEN).removes, vec![pair(1, 2)]);
 }
@@ -291,6 +292,7 @@ fn the_hash_does_not_depend_on_the_ids_of_what_is_new() {
             went_away: false,
         }],
         accounts_unread: None,
+        accounts_unusable: false,
     };
     let hash_from = |first: u128| {
         let mut next = first;
@@ -304,7 +306,7 @@ fn the_hash_does_not_depend_on_the_ids_of_what_is_new() {
         plan(&source(), desired, &Stored::default(), &Policy::guarded(OPEN), at()).hash()
     };
     assert_eq!(hash_from(1), hash_from(77));
-    let other = taken(Census { people: vec![], groups: vec![], accounts_unread: None });
+    let other = taken(Census { people: vec![], groups: vec![], accounts_unread: None, accounts_unusable: false });
     assert_ne!(hash_from(1), planned(&other, &known(), &Stored::default(), &OPEN).hash());
 }
 
@@ -319,7 +321,7 @@ fn a_million_memberships_are_a_thousand_events() {
         incomplete: None,
         went_away: false,
     }];
-    let census = Census { people, groups, accounts_unread: None };
+    let census = Census { people, groups, accounts_unread: None, accounts_unusable: false };
     let known = known_to(&census, &[]);
     let events = planned(&taken(census), &known, &Stored::default(), &OPEN);
     let events: Vec<Event> = events.events().collect();
@@ -362,5 +364,6 @@ proptest! {
     }
 }
 
+mod owners;
 mod vanished;
 mod waiting;

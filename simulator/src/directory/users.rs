@@ -116,17 +116,17 @@ fn listed(workspace: &Workspace, page: Page<DirectoryId>) -> UserList<'_> {
 }
 
 fn entry(id: DirectoryId, user: &User) -> UserEntry<'_> {
-    let User { email, aliases, given_name, family_name, state, .. } = user;
+    let User { email, aliases, given_name, family_name, state, is_admin, .. } = user;
     let suspended = *state == UserState::Suspended;
     let primary = UserEmail { address: email, primary: Some(true) };
     let others = aliases.iter().map(|alias| UserEmail { address: alias, primary: None });
     UserEntry {
         kind: "admin#directory#user",
         id: id.to_string(),
-        etag: etag((id, email, aliases, given_name, family_name, suspended)),
+        etag: etag((id, email, aliases, given_name, family_name, suspended, is_admin)),
         primary_email: email,
         name: UserName { given_name, family_name, full_name: format!("{given_name} {family_name}") },
-        is_admin: false,
+        is_admin: *is_admin,
         is_delegated_admin: false,
         creation_time: "2024-01-01T08:00:00.000Z",
         suspended,

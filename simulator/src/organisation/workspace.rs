@@ -24,6 +24,7 @@ pub(crate) struct User {
     pub given_name: String,
     pub family_name: String,
     pub state: UserState,
+    pub is_admin: bool,
     groups: BTreeSet<DirectoryId>,
 }
 

@@ -43,6 +43,8 @@ pub struct GoogleWorkspaceConfig {
     pub admin_group: Option<String>,
     /// The group that becomes `Everyone`; folded. Default: none.
     pub everyone_group: Option<String>,
+    /// Whether the directory's super administrators are owners in entitled's own API. Default: false.
+    pub administrators_are_owners: bool,
     /// Pages of one list, at most. Default: 10,000.
     pub page_cap: u32,
     /// Member lists read at once, at most. Default: 8.
@@ -94,6 +96,7 @@ impl GoogleWorkspaceConfig {
         let iam_base = base("iam_base", PlainHttp::Warned, IAM_BASE);
         let token_uri = section.key("token_uri").address(PlainHttp::Warned);
         let prefix = section.key("prefix").text();
+        let administrators_are_owners = section.key("administrators_are_owners").boolean();
         let page_cap = section.key("page_cap").integer(1..=1_000_000);
         let concurrency = section.key("concurrency").integer(1..=64);
         Some(Self {
@@ -108,6 +111,7 @@ impl GoogleWorkspaceConfig {
             prefix: prefix.as_deref().map(folded),
             admin_group: groups.admin,
             everyone_group: groups.everyone,
+            administrators_are_owners: administrators_are_owners.unwrap_or(false),
             page_cap: page_cap.unwrap_or(10_000),
             concurrency: concurrency.unwrap_or(8),
         })
@@ -126,6 +130,7 @@ impl GoogleWorkspaceConfig {
             prefix,
             admin_group,
             everyone_group,
+            administrators_are_owners,
             page_cap,
             concurrency,
         } = self;
@@ -143,6 +148,7 @@ impl GoogleWorkspaceConfig {
         page.put_some("prefix", prefix.as_deref());
         page.put_some("admin_group", admin_group.as_deref());
         page.put_some("everyone_group", everyone_group.as_deref());
+        page.put("administrators_are_owners", *administrators_are_owners);
         page.put("page_cap", count(*page_cap));
         page.put("concurrency", count(*concurrency));
     }

@@ -7,7 +7,7 @@ use axum::http::StatusCode;
 use axum::{Extension, Json};
 use entitled_model::event::RoleSubject;
 use entitled_model::instant::written;
-use entitled_model::role::{Role, effective};
+use entitled_model::role::Role;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
@@ -19,6 +19,7 @@ use crate::http::observe::RequestId;
 use crate::http::problem::Refusals;
 use crate::http::{Problem, Service, whole_body};
 use crate::json;
+use crate::store::DirectoryWord;
 
 /// Who is asking.
 #[derive(Serialize, ToSchema)]
@@ -28,8 +29,25 @@ pub(in crate::http) struct MeView {
     email: Option<String>,
     /// `viewer`, `use`, `manage` or `owner`: the highest of what is given; none of somebody to whom nothing is.
     role: Option<&'static str>,
-    /// What gives it: `assigned` (to the person or to a group of theirs), `admin` (in `Admin`), or `default`.
+    /// What gives it: `assigned` (to the person or to a group of theirs), `admin` (in `Admin`), `directory` (an administrator of
+    /// one), or `default`.
     by: Option<&'static str>,
+    /// The directories of which the person is an administrator, and so an owner here.
+    directories: Vec<DirectoryView>,
+}
+
+/// What a directory says: the person is an administrator of it.
+#[derive(Serialize, ToSchema)]
+struct DirectoryView {
+    source: String,
+    /// RFC 3339, UTC.
+    since: String,
+    /// `fresh`; or `stale`: the newest look-up failed, and what was said before it serves.
+    freshness: &'static str,
+    /// When the newest look-up that answered began. RFC 3339, UTC.
+    observed_at: Option<String>,
+    /// The class of the failure of a look-up since then.
+    error: Option<String>,
 }
 
 /// A role that was assigned.
@@ -84,6 +102,17 @@ fn view(subject: RoleSubject, role: Role, since: entitled_model::Instant) -> Rol
     RoleView { user_id, group_id, role: role.to_string(), since: written(since) }
 }
 
+fn directory(word: DirectoryWord) -> DirectoryView {
+    let DirectoryWord { source, since, observed_at, failure } = word;
+    DirectoryView {
+        source: source.to_string(),
+        since: written(since),
+        freshness: if failure.is_some() { "stale" } else { "fresh" },
+        observed_at: observed_at.map(written),
+        error: failure,
+    }
+}
+
 /// Who is asking, and what role counts.
 #[utoipa::path(
     get, path = "/api/v1/users/me", tag = "me", security(("bearer" = [])),
@@ -97,9 +126,10 @@ pub(in crate::http) async fn me(
     let told = async {
         let standing = service.store.person(conn, user).await?.ok_or(AdminError::NoUser)?;
         let profile = service.store.user_by_id(conn, user).await?.ok_or(AdminError::NoUser)?.profile;
-        let given = effective(standing.assigned, standing.is_administrator);
+        let given = standing.role();
         let by = match given {
             Some(_) if standing.is_administrator => Some("admin"),
+            Some(_) if standing.is_directory_administrator && standing.assigned != given => Some("directory"),
             Some(_) => Some("assigned"),
             None => service.default_role.map(|_| "default"),
         };
@@ -109,6 +139,7 @@ pub(in crate::http) async fn me(
             email: profile.email.map(|email| email.as_given().to_owned()),
             role: given.or(service.default_role).map(Role::as_str),
             by,
+            directories: service.store.directory_words(conn, user).await?.into_iter().map(directory).collect(),
         })
     };
     told.await.map(Json).map_err(|error| refused(&service, error))

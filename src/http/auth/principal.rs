@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use axum::http::StatusCode;
-use entitled_model::role::{Role, effective};
+use entitled_model::role::Role;
 use entitled_model::{TokenId, UserId};
 
 use super::effect::Effect;
@@ -177,7 +177,7 @@ fn level_of(person: &PersonStanding, default: Option<Role>) -> Level {
     if !person.is_active {
         return Level::Nothing;
     }
-    match effective(person.assigned, person.is_administrator).or(default) {
+    match person.role().or(default) {
         None => Level::Nothing,
         Some(Role::Viewer | Role::Use) => Level::Reads,
         Some(Role::Manage) => Level::Manages,
@@ -190,7 +190,13 @@ mod tests {
     use super::*;
 
     fn person(is_administrator: bool) -> PersonStanding {
-        PersonStanding { user: UserId(uuid::Uuid::nil()), is_active: true, is_administrator, assigned: None }
+        PersonStanding {
+            user: UserId(uuid::Uuid::nil()),
+            is_active: true,
+            is_administrator,
+            is_directory_administrator: false,
+            assigned: None,
+        }
     }
 
     fn allowed(principal: &Principal) -> Vec<Effect> {

@@ -20,7 +20,6 @@ use futures_util::stream::{FuturesUnordered, StreamExt as _};
 
 use super::GoogleWorkspace;
 use super::directory::{Listed, incomplete};
-use super::wire::User;
 use crate::config::Nested;
 use crate::source::Progress;
 use graph::{Graph, NodeId};
@@ -32,29 +31,43 @@ const GROUPS_MAX: usize = 1_000_000;
 
 pub async fn take(source: &GoogleWorkspace, progress: &dyn Progress) -> Result<Census, Failure> {
     let graph = list(source, progress).await?;
-    let (people, accounts_unread) = accounts(source, progress).await?;
+    let Accounts { people, unread: accounts_unread, unusable: accounts_unusable } = accounts(source, progress).await?;
     let reading = Reading { source, graph, people: Mutex::new(people), failures: Failures::default() };
     let Reading { graph, people, .. } = reading.run(progress).await?;
     let people = people.into_inner().map_err(|_| incomplete("reading the members broke off"))?;
     let groups = expand(graph, source.nested, people.len())?;
-    Ok(Census { people: people.into_list(), groups, accounts_unread })
+    Ok(Census { people: people.into_list(), groups, accounts_unread, accounts_unusable })
+}
+
+/// The accounts that were listed, why they could not be, and whether one is nobody's.
+#[derive(Default)]
+struct Accounts {
+    people: People,
+    unread: Option<Failure>,
+    unusable: bool,
 }
 
 /// Lists every account. Where that can't be done, members are known by their addresses alone.
-async fn accounts(source: &GoogleWorkspace, progress: &dyn Progress) -> Result<(People, Option<Failure>), Failure> {
-    let mut people = People::default();
+async fn accounts(source: &GoogleWorkspace, progress: &dyn Progress) -> Result<Accounts, Failure> {
+    let mut listed = Accounts::default();
     let mut pages = 0;
     let end = source.directory.all_users(|page| {
-        page.into_iter().filter_map(User::account).for_each(|account| people.add_account(account));
+        for user in page {
+            match source.account(user) {
+                Some(account) => listed.people.add_account(account),
+                None => listed.unusable = true,
+            }
+        }
         pages += 1;
         progress.pages("pages of users", pages, None);
     });
-    match end.await {
-        Ok(Listed::ToTheEnd) => Ok((people, None)),
-        Ok(Listed::NoSuchKey) => Ok((People::default(), Some(incomplete("the list of users is not there")))),
-        Err(failure) if source.directory.is_unreachable() => Err(failure),
-        Err(failure) => Ok((People::default(), Some(failure))),
-    }
+    let failure = match end.await {
+        Ok(Listed::ToTheEnd) => return Ok(listed),
+        Ok(Listed::NoSuchKey) => incomplete("the list of users is not there"),
+        Err(failure) if source.directory.is_unreachable() => return Err(failure),
+        Err(failure) => failure,
+    };
+    Ok(Accounts { unread: Some(failure), ..Accounts::default() })
 }
 
 /// Lists every group, and marks those that count.

@@ -13,7 +13,7 @@ use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use super::GoogleWorkspace;
 use super::directory::{Directory, incomplete};
 use super::scope;
-use super::wire::{Group, User};
+use super::wire::Group;
 use crate::config::Nested;
 use crate::source::{Person, Urgency};
 
@@ -50,9 +50,9 @@ pub async fn groups_of(source: &GoogleWorkspace, person: &Person, urgency: Urgen
         (None, None) => return Ok(nobody(source, email)),
     };
     let Some((key, direct)) = key else { return Ok(unlisted(Coverage::Everything)) };
-    // Of somebody who is in no group and has no account known here, an account would change nothing.
-    let matters = !direct.is_empty() || person.external_id.is_some();
-    let account = async { if matters { account(&source.directory, key, urgency).await } else { Ok(None) } };
+    // Of somebody who is in no group and has no account known here, an account would change nothing else.
+    let matters = !direct.is_empty() || person.external_id.is_some() || source.administrators;
+    let account = async { if matters { account(source, key, urgency).await } else { Ok(None) } };
     let (found, account) = try_join(around(source, direct, urgency), account).await?;
     let (mut groups, mut paths) = (BTreeSet::new(), BTreeMap::new());
     for (id, group) in &found.groups {
@@ -98,9 +98,9 @@ async fn around(source: &GoogleWorkspace, direct: Vec<Group>, urgency: Urgency) 
 
 /// Somebody's account; none where they have none, or where accounts can't be read: then people are known by their
 /// addresses, as in a census.
-async fn account(directory: &Directory, key: &str, urgency: Urgency) -> Result<Option<Account>, Failure> {
-    match directory.user(key, urgency).await {
-        Ok(user) => Ok(user.and_then(User::account)),
+async fn account(source: &GoogleWorkspace, key: &str, urgency: Urgency) -> Result<Option<Account>, Failure> {
+    match source.directory.user(key, urgency).await {
+        Ok(user) => Ok(user.and_then(|user| source.account(user))),
         Err(failure) if matches!(failure.class, ErrorClass::Forbidden | ErrorClass::Malformed) => Ok(None),
         Err(failure) => Err(failure),
     }

@@ -82,6 +82,8 @@ pub struct User {
     suspended: bool,
     #[serde(default)]
     archived: bool,
+    /// A super administrator.
+    is_admin: Option<bool>,
 }
 
 #[derive(Deserialize)]
@@ -210,7 +212,8 @@ impl Kinded for User {
 impl User {
     /// The account, in the model's words; none when its first address or its id is unusable.
     pub fn account(self) -> Option<Account> {
-        let Self { kind: _, error: _, id, primary_email, aliases, non_editable_aliases, suspended, archived } = self;
+        let Self { kind: _, error: _, id, primary_email, aliases, non_editable_aliases, .. } = self;
+        let Self { suspended, archived, is_admin, .. } = self;
         if id.is_empty() || id.chars().any(char::is_control) {
             return None;
         }
@@ -222,6 +225,7 @@ impl User {
             address: EmailAddress::parse(&primary_email).ok()?,
             aliases: further.filter_map(|alias| EmailAddress::parse(&alias).ok()).collect(),
             standing: if suspended || archived { Standing::Suspended } else { Standing::Active },
+            is_administrator: is_admin,
         })
     }
 }

@@ -39,7 +39,8 @@ impl Holder {
         let others = others.chain(of_name).map(|other| (other.key(), other)).filter(|(key, _)| *key != address.key());
         let aliases = others.collect::<BTreeMap<_, _>>().into_values().collect();
         let standing = if *active == Some(false) { Standing::Suspended } else { Standing::Active };
-        Self::Person(Account { external_id: id.as_str().to_owned(), address, aliases, standing })
+        let external_id = id.as_str().to_owned();
+        Self::Person(Account { external_id, address, aliases, standing, is_administrator: None })
     }
 
     /// Whether a person who is known by this address may be this one.

@@ -83,7 +83,7 @@ impl Snapshot {
             });
         }
         let accounts_unread = self.accounts_error.as_ref().map(Failure::from);
-        Ok(Census { people: read.people, groups: listed, accounts_unread })
+        Ok(Census { people: read.people, groups: listed, accounts_unread, accounts_unusable: self.accounts_unusable })
     }
 
     /// The backend's answers.
@@ -151,7 +151,7 @@ impl People {
 }
 
 fn person(entry: &PersonEntry, place: &str) -> Result<CensusPerson, SnapshotError> {
-    let PersonEntry { address, id, account, aliases, suspended } = entry;
+    let PersonEntry { address, id, account, aliases, suspended, administrator } = entry;
     let email = parsed(address, &format!("{place}.address"))?;
     if !account {
         return Ok(CensusPerson::Member { address: email, external_id: id.clone() });
@@ -164,6 +164,7 @@ fn person(entry: &PersonEntry, place: &str) -> Result<CensusPerson, SnapshotErro
         address: email,
         aliases: aliases.collect::<Result<_, _>>()?,
         standing: if *suspended { Standing::Suspended } else { Standing::Active },
+        is_administrator: *administrator,
     })))
 }
 

@@ -29,6 +29,7 @@ fn a_census_is_read_as_it_was_written() {
             address: address(email),
             aliases: if id == "1" { aliases } else { Vec::new() },
             standing,
+            is_administrator: (id == "1").then_some(true),
         }))
     };
     let guest = CensusPerson::Member { address: address("guest@else.where"), external_id: None };
@@ -54,7 +55,7 @@ fn a_census_is_read_as_it_was_written() {
         ),
     ];
     let unread = Some(Failure::new(ErrorClass::Forbidden, "no right"));
-    let census = Census { people, groups, accounts_unread: unread };
+    let census = Census { people, groups, accounts_unread: unread, accounts_unusable: true };
     let text = Snapshot::of_census(&source(), at(), &census).text();
     assert_eq!(Snapshot::read(text.as_bytes()).expect("readable").census().expect("usable"), census);
 }

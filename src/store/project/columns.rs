@@ -84,6 +84,16 @@ pub(super) const TOKEN: [(&str, Field); 6] = [
     ("expires_at", Field::Time),
 ];
 
+pub(super) const ADMINISTRATOR: [(&str, Field); 5] = [
+    ("user_id", Field::Uuid),
+    ("source", Field::Text),
+    ("state", Field::Text),
+    ("since_position", Field::Int),
+    ("since_at", Field::Time),
+];
+
+pub(super) const REPLACE_ADMINISTRATOR: &str = "ON CONFLICT (user_id, source) DO UPDATE SET state = excluded.state";
+
 pub(super) const ROLE: [(&str, Field); 5] = [
     ("subject_kind", Field::Text),
     ("subject_id", Field::Uuid),

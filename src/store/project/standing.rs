@@ -1,13 +1,14 @@
 //! Who is shut out, and which tokens there are.
 
+use entitled_model::administrators::Administration;
 use entitled_model::event::TokenCreated;
 use entitled_model::projection::Since;
-use entitled_model::{TokenId, UserId};
+use entitled_model::{SourceName, TokenId, UserId};
 use sea_orm::ConnectionTrait;
 use serde_json::json;
 
 use super::Projector;
-use super::columns::TOKEN;
+use super::columns::{ADMINISTRATOR, REPLACE_ADMINISTRATOR, TOKEN};
 use crate::store::error::StoreError;
 use crate::store::sql::time;
 
@@ -27,6 +28,29 @@ impl Projector {
              WHERE id = $1 AND status = 'deactivated'"
         );
         self.one(conn, sql, [user.0.into()], "restoring a user").await
+    }
+
+    /// However their state changes, they are one since it began.
+    pub(super) async fn put_administrator(
+        &self,
+        conn: &impl ConnectionTrait,
+        since: Since,
+        (user, source): (UserId, &SourceName),
+        state: Administration,
+    ) -> Result<(), StoreError> {
+        let row = json!([user, source, state, since.position, time(since.at)]);
+        self.insert(conn, "directory_administrator", &ADMINISTRATOR, REPLACE_ADMINISTRATOR, &[row]).await
+    }
+
+    pub(super) async fn delete_administrator(
+        &self,
+        conn: &impl ConnectionTrait,
+        user: UserId,
+        source: &SourceName,
+    ) -> Result<(), StoreError> {
+        let table = self.tables.name("directory_administrator");
+        let sql = format!("DELETE FROM {table} WHERE user_id = $1 AND source = $2");
+        self.one(conn, sql, [user.0.into(), source.as_str().into()], "ending an administrator").await
     }
 
     pub(super) async fn insert_token(

@@ -10,7 +10,12 @@ fn whole(groups: &[&str]) -> Census {
         incomplete: None,
         went_away: false,
     };
-    Census { people: vec![], groups: groups.iter().map(listed).collect(), accounts_unread: None }
+    Census {
+        people: vec![],
+        groups: groups.iter().map(listed).collect(),
+        accounts_unread: None,
+        accounts_unusable: false,
+    }
 }
 
 fn gid(n: u128) -> GroupId {

@@ -172,6 +172,7 @@ fn additions_wait_while_an_address_moves_that_a_newcomer_may_need() {
             address: EmailAddress::parse(address).expect("valid"),
             aliases: vec![],
             standing: Standing::Active,
+            is_administrator: None,
         }))
     };
     let listed = CensusGroup {
@@ -182,7 +183,7 @@ fn additions_wait_while_an_address_moves_that_a_newcomer_may_need() {
         through: crate::path::Through::default(),
     };
     let people = vec![account("one", "new@x.fr"), account("two", "old@x.fr")];
-    let census = Census { people, groups: vec![listed], accounts_unread: None };
+    let census = Census { people, groups: vec![listed], accounts_unread: None, accounts_unusable: false };
     let known_people = KnownPeople {
         by_address: [(EmailKey::fold("old@x.fr"), user(1))].into(),
         by_account: [("one".to_owned(), user(1))].into(),

@@ -18,6 +18,7 @@ impl Workspace {
             given_name: capitalised(address.split(['.', '@']).next().unwrap_or_default()),
             family_name: "Sample".to_owned(),
             state: UserState::Active,
+            is_admin: false,
             groups: Default::default(),
         };
         self.users.insert(id, user);
@@ -73,6 +74,11 @@ impl Workspace {
 
     pub(crate) fn set_user_state(&mut self, key: &str, state: UserState) -> Result<(), ChangeError> {
         self.user_mut(key)?.state = state;
+        Ok(())
+    }
+
+    pub(crate) fn set_admin(&mut self, key: &str, is_admin: bool) -> Result<(), ChangeError> {
+        self.user_mut(key)?.is_admin = is_admin;
         Ok(())
     }
 

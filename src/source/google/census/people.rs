@@ -110,6 +110,7 @@ mod tests {
             address: address(at),
             aliases: Vec::new(),
             standing: Standing::Active,
+            is_administrator: None,
         };
         let mut people = People::default();
         people.add_account(account("x1", "ann.b@a.fr"));

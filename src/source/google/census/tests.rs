@@ -193,6 +193,25 @@ async fn entries_without_a_person_count_but_are_nobody() {
 }
 
 #[tokio::test]
+async fn accounts_say_who_administers_the_directory_where_that_is_wanted() {
+    // R1, R6
+    for (settings, says) in [("", [None, None]), ("administrators_are_owners = true", [Some(true), Some(false)])] {
+        let bench = bench(settings).await;
+        let organisation = bench.organisation();
+        organisation.add_user("ann@example.org");
+        organisation.add_user("ben@example.org");
+        organisation.make_admin("ann@example.org", true);
+        let census = bench.census().await.expect("read");
+        let said: Vec<_> = census.people.iter().filter_map(|person| Some(person.account()?.is_administrator)).collect();
+        assert_eq!((&said[..], census.accounts_unusable), (&says[..], false), "{settings}");
+        let nobody = Fault::ReplaceKey { key: "primaryEmail".to_owned(), value: "nobody".into() };
+        organisation.fault(every_call().path_contains("/users"), nobody);
+        let census = bench.census().await.expect("read");
+        assert!(census.accounts_unusable && census.accounts_unread.is_none(), "{settings}");
+    }
+}
+
+#[tokio::test]
 async fn only_groups_that_matter_are_read() {
     // G3, G9
     let bench = bench(PREFIX).await;

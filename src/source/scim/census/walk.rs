@@ -46,7 +46,7 @@ impl Directory {
         }
         let mut groups: Vec<CensusGroup> = groups.into_values().collect();
         groups.sort_by(|one, other| one.group.cmp(&other.group));
-        Ok(Census { people: list, groups, accounts_unread: None })
+        Ok(Census { people: list, groups, accounts_unread: None, accounts_unusable: false })
     }
 
     /// The accounts that a person known by this address may hold, by the indices of their ids.
