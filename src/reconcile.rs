@@ -231,11 +231,9 @@ impl Reconciler {
             return Err(RunError::LeaseLost);
         }
         // A newer observation that changed nothing has left a mark and no event.
-        if self.store.changed_since(unit.reader(), prepared.based_on, &run.source.name).await?
+        if self.has_changed(&unit, run, &prepared).await?
             || self.superseded(unit.reader(), &run.source.name, observation).await? != prepared.superseded
             || self.store.are_bound(unit.reader(), &run.source.name, &prepared.plan.people.accounts).await?
-            // Whether somebody else is an owner rests on more than what the source speaks of.
-            || (!prepared.plan.administrators.is_empty() && unit.head() != prepared.based_on)
         {
             prepared = self.prepare(unit.reader(), run, observation, began_at).await?;
         }
@@ -276,6 +274,18 @@ impl Reconciler {
         Ok(ended)
     }
 
+    /// Whether events since the plan was made may make it another one.
+    async fn has_changed(&self, unit: &Unit, run: &Run<'_>, prepared: &Prepared) -> Result<bool, StoreError> {
+        if unit.head() == prepared.based_on {
+            return Ok(false);
+        }
+        // Whether somebody else stays an owner rests on more than what the source speaks of.
+        if prepared.rests_on_owners {
+            return Ok(true);
+        }
+        self.store.changed_since(unit.reader(), prepared.based_on, &run.source.name).await
+    }
+
     /// Writes what a plan changes, with its events.
     async fn write(&self, unit: &mut Unit, run: &Run<'_>, plan: &Plan, at: Instant) -> Result<(), StoreError> {
         unit.write_people(&run.source.name, &plan.people).await?;
@@ -293,7 +303,7 @@ impl Reconciler {
         let listed = listed.chain(added).chain(kept.iter().take(LIST_MAX).map(|(pair, _)| pair));
         let groups: BTreeSet<GroupId> = listed.map(|(group, _)| *group).collect();
         let groups: Vec<GroupId> = groups.into_iter().collect();
-        let mut names = self.store.group_names(conn, &groups).await?;
+        let mut names = if groups.is_empty() { Names::new() } else { self.store.group_names(conn, &groups).await? };
         let new = plan.new_groups.iter().chain(plan.additions.iter().flat_map(|additions| &additions.new_groups));
         names.extend(new.map(|(id, group)| (*id, group.name().to_owned())));
         Ok(names)

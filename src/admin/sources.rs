@@ -88,6 +88,7 @@ impl Admin {
         let desired = Desired::of_nothing(managed.clone(), stated, suspended, &administrators);
         let shared = self.store.groups_shared(conn, source, &managed).await?;
         let stored = self.store.stored_of_source(conn, source).await?;
+        let stored = self.store.with_guardians(conn, stored).await?;
         // No list is waited for, of the groups that are not the source's own either: Admin and Everyone.
         let vanished = managed.into_iter().chain(stored.pairs.iter().map(|(group, _)| *group)).collect();
         let stored = Stored { vanished, shared, entitlements, administrators, ..stored };

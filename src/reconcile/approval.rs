@@ -26,6 +26,10 @@ impl Reconciler {
         run: &Run<'_>,
         plan: &mut Plan,
     ) -> Result<Vec<Event>, StoreError> {
+        // What some users' runs come to says nothing of a plan of the whole.
+        if plan.held.is_none() && !matches!(run.scope, Scope::Whole) {
+            return Ok(Vec::new());
+        }
         let waiting = self.store.approval(unit.reader(), &run.source.name).await?;
         if plan.held.is_none() && waiting.is_none() {
             return Ok(Vec::new());

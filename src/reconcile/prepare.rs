@@ -24,6 +24,8 @@ pub(super) struct Prepared {
     /// What it changes about paths, beside the log.
     pub paths: PathChanges,
     pub based_on: Position,
+    /// Whether it may end something while people are owners by what sources say alone, this one or another.
+    pub rests_on_owners: bool,
     pub superseded: Superseded,
 }
 
@@ -46,7 +48,8 @@ impl Reconciler {
         let Some(newer) = &superseded else {
             let guard = Policy::guarded(run.source.settings.removal.guard);
             let plan = plan(source, Desired::default(), &Stored::default(), &guard, began_at);
-            return Ok(Prepared { plan, paths: PathChanges::default(), based_on, superseded });
+            let paths = PathChanges::default();
+            return Ok(Prepared { plan, paths, based_on, rests_on_owners: false, superseded });
         };
         let mut silent = newer.clone();
         if let Observation::Users(asked) = &*observation {
@@ -66,6 +69,10 @@ impl Reconciler {
         let paths = self.paths(conn, run.source, observation, &mut desired).await?;
         let mut stored = self.stored(conn, source, observation, &desired).await?;
         stored.administrators = administrators;
+        if may_end(&desired, &stored) {
+            stored = self.store.with_guardians(conn, stored).await?;
+        }
+        let rests_on_owners = !stored.owners.is_empty() || !stored.directory_owners.is_empty();
         let joining = desired.pairs.iter().filter(|(group, _)| *group == GroupId::ADMIN).map(|(_, user)| *user);
         let joining = joining.chain(desired.administrators.said.keys().copied());
         let policy = self.policy(conn, &run.source.settings.removal).await?;
@@ -75,7 +82,7 @@ impl Reconciler {
             self.store.inactive_among(conn, &joining.collect()).await?
         };
         let plan = plan(source, desired, &stored, &policy, began_at);
-        Ok(Prepared { plan, paths, based_on, superseded })
+        Ok(Prepared { plan, paths, based_on, rests_on_owners, superseded })
     }
 
     /// The source's rules, for groups by their ids. A group that is not there has nothing to lose.
@@ -207,6 +214,13 @@ impl Reconciler {
         }
         Ok(listed)
     }
+}
+
+/// Whether the source may let go of anything: a login of somebody of whom it says what it said lets go of nothing.
+fn may_end(desired: &Desired, stored: &Stored) -> bool {
+    matches!(desired.conclusion, Conclusion::Everything(_))
+        || !stored.administrators.is_empty()
+        || stored.pairs.iter().any(|pair| desired.pairs.binary_search(pair).is_err())
 }
 
 fn delta(grace: Duration) -> TimeDelta {

@@ -75,7 +75,7 @@ impl Store {
             d.uuid(0),
             d.each("$2")
         );
-        let mut stored = self.stored_guardians(conn).await?;
+        let mut stored = Stored::default();
         let statement = d.statement(sql, [source.as_str().into(), asked]);
         let mut rows = Box::pin(conn.stream_raw(statement).await.doing(DOING)?);
         while let Some(row) = rows.try_next().await.doing(DOING)? {
@@ -99,7 +99,7 @@ impl Store {
         let d = conn.dialect();
         let sql = "SELECT group_id, user_id, blocked_position, due_at FROM membership
             WHERE source = $1 AND to_position IS NULL ORDER BY group_id, user_id";
-        let mut stored = self.stored_guardians(conn).await?;
+        let mut stored = Stored::default();
         let mut rows = Box::pin(conn.stream_raw(d.statement(sql, [source.as_str().into()])).await.doing(DOING)?);
         while let Some(row) = rows.try_next().await.doing(DOING)? {
             take_pair(&mut stored, &row)?;
@@ -107,11 +107,14 @@ impl Store {
         Ok(stored)
     }
 
-    /// Who must not all go, whatever a source says.
-    async fn stored_guardians(&self, conn: &impl Reader) -> Result<Stored, StoreError> {
+    /// The same, and who must not all go, whatever a source says.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn with_guardians(&self, conn: &impl Reader, stored: Stored) -> Result<Stored, StoreError> {
         let (admins, owners) = (self.administrators(conn).await?, self.owners_by_sources(conn).await?);
         let OwnersBySources { by_group: owners, by_directory: directory_owners } = owners;
-        Ok(Stored { admins, owners, directory_owners, ..Stored::default() })
+        Ok(Stored { admins, owners, directory_owners, ..stored })
     }
 
     /// Active people in `Admin` with each source that supports them, oldest support first.

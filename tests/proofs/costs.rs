@@ -23,11 +23,11 @@ use crate::support::{SIRET, World};
 
 const ANN: &str = "ann@commune-a.fr";
 /// A login that DeployCenter is asked about, and that changes nothing.
-const LOGIN_STATEMENTS: u64 = 22;
+const LOGIN_STATEMENTS: u64 = 17;
 /// A full read of a directory that changes nothing.
-const UNCHANGED_STATEMENTS: u64 = 28;
+const UNCHANGED_STATEMENTS: u64 = 26;
 /// A full read of a directory by which memberships end.
-const REMOVING_STATEMENTS: u64 = 31;
+const REMOVING_STATEMENTS: u64 = 30;
 
 async fn runner(world: &World, store: &Store) -> Runner {
     let config = ground::configured(world);

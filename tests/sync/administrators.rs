@@ -1,7 +1,9 @@
 //! The last active person in `Admin` is never removed by a sync.
 
 use crate::on_both_stores;
-use crate::stage::{expect, give, google, groups_of, runs, texts};
+use crate::stage::{expect, give, google, groups_of, know_member, runs, texts};
+use crate::support::{PATIENCE, SIRET};
+use entitled_simulator::{Fault, System, Target};
 use serde_json::json;
 
 const ADMINS: &str = "grp_acme_admin@example.com";
@@ -97,5 +99,48 @@ on_both_stores! {
         expect(&google(&world, &[]).await, 0, "applied");
         assert_eq!(world.members(group, "google_sync").await, [""; 0]);
         expect(&google(&world, &[]).await, 0, "unchanged");
+    }
+
+    async fn of_the_last_two_owners_by_groups_one_stays_when_two_sources_let_go_of_both_at_once(world: World) {
+        // R3
+        let (ann, bob, group, domain) = ("ann@example.org", "bob@commune-a.fr", "grp_acme_a@example.com", "commune-a.fr");
+        know_member(&world, bob).await;
+        let in_charge = || {
+            world.org().add_member(group, ann);
+            world.org().set_domains(bob, SIRET, [domain]);
+        };
+        in_charge();
+        expect(&world.sync(&[]).await, 0, "applied");
+        for owners in [group, &format!("maildomain:{domain}:admin")] {
+            assert_eq!(world.run(&["role", "set", "owner", "--group", owners]).await.code, 0);
+        }
+        for _ in 0..5 {
+            world.org().remove_member(group, ann);
+            world.org().set_domains(bob, SIRET, [""; 0]);
+            world.org().clear_requests();
+            world.org().fault(Target::system(System::Google).path_contains("/members"), Fault::hold("answers"));
+            world.org().fault(Target::system(System::Deploycenter), Fault::hold("answers"));
+            let both = async {
+                while [System::Google, System::Deploycenter].into_iter().any(|system| !world.org().requests(system).iter().any(|call| {
+                    system == System::Deploycenter || call.path.contains("/members")
+                })) {
+                    tokio::task::yield_now().await;
+                }
+                world.org().release("answers");
+                world.org().clear_faults();
+            };
+            let (of_ann, of_bob) = (["--source", "google_sync"], ["--source", "deploycenter", "--user", bob]);
+            let both = tokio::time::timeout(PATIENCE, both);
+            let (of_ann, of_bob, both) = tokio::join!(world.sync(&of_ann), world.sync(&of_bob), both);
+            both.expect("both sources are asked");
+            let counts = [(of_ann, "google_sync"), (of_bob, "deploycenter")].map(|(ended, source)| {
+                let counts = ended.source(source)["counts"].clone();
+                (counts["removed"].clone(), counts["kept"].clone())
+            });
+            let one_of_each = [(json!(0), json!(1)), (json!(1), json!(0))];
+            assert!(one_of_each.iter().all(|each| counts.contains(each)), "{counts:?}");
+            in_charge();
+            expect(&world.sync(&[]).await, 0, "applied");
+        }
     }
 }
