@@ -15,8 +15,6 @@ from stores import Postgres, Sqlite
 
 # People with an account at DeployCenter.
 ACCOUNTS = 500
-# What grows is measured at these parts of the size.
-PARTS = [100, 10, 1]
 GROWING = ["first import", "unchanged read", "login refresh, one at a time, median", "check, one at a time, median"]
 
 
@@ -72,6 +70,7 @@ def main():
     parser.add_argument("server")
     for name, default in [("users", 100_000), ("groups", 10_000), ("memberships", 1_000_000), ("grants", 100_000), ("runs", 3)]:
         parser.add_argument(f"--{name}", type=int, default=default)
+    parser.add_argument("--parts", type=int, nargs="+", default=[100, 10, 1], help="measured at these parts of the size, to see how it grows")
     parser.add_argument("--json", default="bench.json")
     asked = parser.parse_args()
     folder = pathlib.Path(tempfile.mkdtemp(prefix="entitled-bench."))
@@ -79,7 +78,7 @@ def main():
     try:
         all_found, all_sizes = [], []
         print(f"{'store':9} {'what':48} {'median':>9} {'min':>9} {'max':>9} {'goal':>6}  unit")
-        for part in PARTS:
+        for part in asked.parts:
             sizes = {name: max(1, getattr(asked, name) // part) for name in ["users", "groups", "memberships", "grants"]}
             runs = asked.runs if part == 1 else 1
             print(f"{sizes['memberships']} memberships, {sizes['users']} users, {sizes['groups']} groups, {sizes['grants']} grants, runs: {runs}", flush=True)
