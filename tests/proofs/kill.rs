@@ -32,6 +32,8 @@ struct Course {
     whole: Duration,
     /// From the last question to the end: this is where it writes.
     tail: Duration,
+    /// From begin to commit, at most.
+    unit: Duration,
 }
 
 /// Where the kills fell.
@@ -67,7 +69,8 @@ async fn course(world: &World) -> Course {
     questions(world, requests).await;
     let asked = clock.monotonic();
     running.wait().await.expect("it ends");
-    Course { requests, whole, tail: (clock.monotonic() - asked).max(whole.saturating_sub(asked)) }
+    let tail = (clock.monotonic() - asked).max(whole.saturating_sub(asked));
+    Course { requests, whole, tail, unit: tail / 2 }
 }
 
 /// Everybody moves from one group to the other.
@@ -113,19 +116,20 @@ async fn begun(world: &World, running: &mut Child) {
     tokio::time::timeout(PATIENCE, looking).await.expect("it writes");
 }
 
-/// Starts a run and kills it at a random moment: of all of it, of what follows its last question, or, every other time, of
+/// Starts a run and kills it at a random moment: of all of it, of what follows its last question, or, three times of four, of
 /// its unit of work.
 async fn strike(world: &World, course: &mut Course, random: &mut StdRng, tally: &mut Tally) {
     let mut running = start(world);
-    let span = match tally.kills % 4 {
+    let kill = tally.kills;
+    let span = match kill % 8 {
         0 => course.whole,
         1 => course.tail,
-        _ => course.tail / 2,
+        _ => course.unit,
     };
-    if !tally.kills.is_multiple_of(4) {
+    if !kill.is_multiple_of(8) {
         questions(world, course.requests).await;
     }
-    if tally.kills % 4 > 1 {
+    if kill % 8 > 1 {
         begun(world, &mut running).await;
     }
     let moment = span.mul_f64(random.random_range(0.0..1.0));
@@ -133,7 +137,11 @@ async fn strike(world: &World, course: &mut Course, random: &mut StdRng, tally: 
     if tokio::time::timeout(moment, running.wait()).await.is_ok() {
         tally.too_late += 1;
         // The machine was slower when the course was taken.
-        (course.whole, course.tail) = (course.whole.mul_f64(0.8), course.tail.mul_f64(0.8));
+        match kill % 8 {
+            0 => course.whole = course.whole.mul_f64(0.8),
+            1 => course.tail = course.tail.mul_f64(0.8),
+            _ => course.unit /= 2,
+        }
         return;
     }
     let writes = Writer::is_another(world).await;
