@@ -80,10 +80,10 @@ def start(store, note):
         note("memory when ready", "MiB", 40, serving.memory())
 
 
-def sized(send, seconds=SECONDS):
+def sized(send):
     """Runs a load for about so long; the short one before it warms what it asks."""
     short = send(2_000)
-    return send(max(2_000, int(short["per_second"] * seconds)))
+    return send(max(2_000, int(short["per_second"] * SECONDS)))
 
 
 def checks(store, grants, note):

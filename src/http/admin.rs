@@ -147,6 +147,13 @@ pub(super) fn limit(asked: Option<u64>) -> Result<u64, Problem> {
     if (1..=PAGE_ROWS_MAX).contains(&limit) { Ok(limit) } else { Err(bad_limit()) }
 }
 
+/// Cuts what was read, one row more than a page holds; the place of its last row, where more follow.
+pub(super) fn next_of<T, P>(found: &mut Vec<T>, limit: u64, place: impl FnOnce(&T) -> P) -> Option<P> {
+    let more = found.len() as u64 > limit;
+    found.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+    found.last().filter(|_| more).map(place)
+}
+
 pub(super) fn bad_limit() -> Problem {
     Problem::new(StatusCode::BAD_REQUEST, format!("limit must be a number from 1 to {PAGE_ROWS_MAX}")).field("limit")
 }

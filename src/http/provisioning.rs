@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use utoipa::{IntoParams, ToSchema};
 
+use super::admin::next_of;
 use super::auth::Principal;
 use super::observe::RequestId;
 use super::problem::Refusals;
@@ -180,9 +181,7 @@ pub(super) async fn list(
     }
     let found = service.store.resources(kind.key, &after, limit + 1).await;
     let mut found = found.map_err(|error| Problem::of_store(&service.reports, &error))?;
-    let more = found.len() as u64 > limit;
-    found.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
-    let next = found.last().filter(|_| more).map(|last| last.resource_id.clone());
+    let next = next_of(&mut found, limit, |last| last.resource_id.clone());
     let view = |resource: crate::store::Resource| ResourceView {
         id: resource.resource_id,
         attributes: resource.attributes.json(),

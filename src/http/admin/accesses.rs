@@ -10,7 +10,7 @@ use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use super::tokens::token_id;
-use super::{bad_limit, limit, refused};
+use super::{bad_limit, limit, next_of, refused};
 use crate::admin::AdminError;
 use crate::http::auth::Principal;
 use crate::http::problem::Refusals;
@@ -79,9 +79,7 @@ impl AccessesView {
     /// Of one row more than the page holds, where there are more.
     #[must_use]
     pub fn of(mut found: Vec<AccessRecord>, rows_max: u64) -> Self {
-        let more = found.len() as u64 > rows_max;
-        found.truncate(usize::try_from(rows_max).unwrap_or(usize::MAX));
-        let next = found.last().filter(|_| more).map(|last| last.id.to_string());
+        let next = next_of(&mut found, rows_max, |last| last.id.to_string());
         Self { accesses: found.into_iter().map(AccessView::from).collect(), next }
     }
 }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use super::{bad_limit, limit, plain};
+use super::{bad_limit, limit, next_of, plain};
 use crate::http::problem::Refusals;
 use crate::http::{Problem, Service};
 use crate::json;
@@ -62,9 +62,7 @@ impl DueRemovalsView {
     ) -> Result<(Self, Option<DuePlace>), StoreError> {
         let conn = store.reader();
         let mut waiting = store.due_removals(conn, source, after, rows_max + 1).await?;
-        let more = waiting.len() as u64 > rows_max;
-        waiting.truncate(usize::try_from(rows_max).unwrap_or(usize::MAX));
-        let place = waiting.last().filter(|_| more).and_then(DuePlace::of);
+        let place = next_of(&mut waiting, rows_max, DuePlace::of).flatten();
         let users: Vec<UserId> = waiting.iter().map(|row| row.user).collect();
         let addresses = store.emails_of(conn, &users).await?;
         let removal = |row: MembershipRow| DueRemovalView {

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 
-use super::{bad_limit, limit, refused, user_id};
+use super::{bad_limit, limit, next_of, refused, user_id};
 use crate::admin::AdminError;
 use crate::http::problem::Refusals;
 use crate::http::{Problem, Service};
@@ -60,9 +60,7 @@ impl StatedEntitlementsView {
         let conn = store.reader();
         let mut found = store.entitlements_after(conn, user, (source, key), rows_max.saturating_add(1)).await?;
         let observed = store.observed(conn, user).await?;
-        let more = found.len() as u64 > rows_max;
-        found.truncate(usize::try_from(rows_max).unwrap_or(usize::MAX));
-        let next = found.last().filter(|_| more).map(|(source, key, _)| format!("{source}:{key}"));
+        let next = next_of(&mut found, rows_max, |(source, key, _)| format!("{source}:{key}"));
         let entitlements = found.into_iter().map(|(source, key, value)| StatedEntitlementView {
             observed_at: observed
                 .get(&source)

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use super::{admin, limit, object, plain, refused};
+use super::{admin, limit, next_of, object, plain, refused};
 use crate::admin::AdminError;
 use crate::http::auth::Principal;
 use crate::http::observe::RequestId;
@@ -132,9 +132,7 @@ pub(in crate::http) async fn list(
     let filter = filter(&service, query)?;
     let found = service.store.grants_after(service.store.reader(), &filter, after, limit + 1).await;
     let mut found = found.map_err(|error| refused(&service, error.into()))?;
-    let more = found.len() as u64 > limit;
-    found.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
-    let next = found.last().filter(|_| more).map(|last| last.granted.grant.to_string());
+    let next = next_of(&mut found, limit, |last| last.granted.grant.to_string());
     Ok(Json(GrantsView { grants: found.into_iter().map(GrantView::from).collect(), next }))
 }
 

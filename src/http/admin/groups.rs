@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::tag::{IfMatch, Tagged};
-use super::{admin, bad_limit, group_id, limit, object, plain, refused};
+use super::{admin, bad_limit, group_id, limit, next_of, object, plain, refused};
 use crate::admin::{AdminError, GroupChange};
 use crate::http::auth::Principal;
 use crate::http::observe::RequestId;
@@ -122,9 +122,7 @@ pub(in crate::http) async fn list(
     }
     let found = service.store.groups_after(&after, limit + 1).await;
     let mut found = found.map_err(|error| refused(&service, error.into()))?;
-    let more = found.len() as u64 > limit;
-    found.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
-    let next = found.last().filter(|_| more).map(|last| last.name.clone());
+    let next = next_of(&mut found, limit, |last| last.name.clone());
     page(&service, found, next).await
 }
 

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use super::{admin, bad_limit, group_id, limit, object, refused};
+use super::{admin, bad_limit, group_id, limit, next_of, object, refused};
 use crate::admin::AdminError;
 use crate::http::auth::Principal;
 use crate::http::observe::RequestId;
@@ -97,11 +97,9 @@ async fn page(service: &Service, group: GroupId, after: Option<UserId>, limit: u
     let (store, conn) = (&service.store, service.store.reader());
     store.group_by_id(conn, group).await?.ok_or(AdminError::NoGroup)?;
     let mut members = by_user(store.members_after(conn, group, after, limit + 1).await?);
-    let more = members.len() as u64 > limit;
-    members.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+    let next = next_of(&mut members, limit, |(user, _)| user.to_string());
     let users: Vec<UserId> = members.iter().map(|(user, _)| *user).collect();
     let addresses: HashMap<UserId, String> = store.emails_of(conn, &users).await?;
-    let next = users.last().filter(|_| more).map(ToString::to_string);
     let view = |(user, sources): (UserId, Vec<SupportView>)| MemberView {
         user_id: user.to_string(),
         email: addresses.get(&user).cloned(),

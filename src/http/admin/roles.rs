@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use super::{admin, bad_limit, group_id, limit, object, refused, user_id};
+use super::{admin, bad_limit, group_id, limit, next_of, object, refused, user_id};
 use crate::admin::AdminError;
 use crate::http::auth::Principal;
 use crate::http::observe::RequestId;
@@ -162,9 +162,7 @@ pub(in crate::http) async fn list(
     let limit = limit(asked)?;
     let found = service.store.roles_after(after, limit + 1).await;
     let mut found = found.map_err(|error| refused(&service, error.into()))?;
-    let more = found.len() as u64 > limit;
-    found.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
-    let next = found.last().filter(|_| more).map(|last| last.subject.id().to_string());
+    let next = next_of(&mut found, limit, |last| last.subject.id().to_string());
     let roles = found.into_iter().map(|row| view(row.subject, row.role, row.since)).collect();
     Ok(Json(RolesView { roles, next }))
 }

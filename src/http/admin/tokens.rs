@@ -16,7 +16,7 @@ use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use super::{admin, bad_limit, limit, object, refused};
+use super::{admin, bad_limit, limit, next_of, object, refused};
 use crate::admin::{AdminError, NewToken};
 use crate::config::Scope;
 use crate::http::auth::Principal;
@@ -157,9 +157,7 @@ async fn page(
     let limit = limit(asked)?;
     let found = service.store.tokens_before(owner, before.map(TokenId), limit + 1).await;
     let mut found = found.map_err(|error| refused(service, error.into()))?;
-    let more = found.len() as u64 > limit;
-    found.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
-    let next = found.last().filter(|_| more).map(|last| last.id.to_string());
+    let next = next_of(&mut found, limit, |last| last.id.to_string());
     let now = service.store.clock().now();
     Ok(Json(TokensView { tokens: found.into_iter().map(|token| TokenView::at(token, now)).collect(), next }))
 }

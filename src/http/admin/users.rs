@@ -14,7 +14,7 @@ use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use super::tag::{IfMatch, Tagged};
-use super::{admin, bad_limit, limit, object, plain, refused, user_id};
+use super::{admin, bad_limit, limit, next_of, object, plain, refused, user_id};
 use crate::admin::AdminError;
 use crate::http::auth::Principal;
 use crate::http::observe::RequestId;
@@ -132,9 +132,7 @@ pub(in crate::http) async fn list(
     }
     let found = service.store.users_after(after.map(UserId), limit + 1).await;
     let mut found = found.map_err(|error| refused(&service, error.into()))?;
-    let more = found.len() as u64 > limit;
-    found.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
-    let next = found.last().filter(|_| more).map(|last| last.id.to_string());
+    let next = next_of(&mut found, limit, |last| last.id.to_string());
     Ok(Json(AdminUsersView { users: found.into_iter().map(AdminUserView::from).collect(), next }))
 }
 
