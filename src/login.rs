@@ -32,7 +32,9 @@ use refresh::Refresh;
 
 /// The most newcomers who wait to be stored.
 const NEWCOMERS_MAX: usize = 1_024;
-/// How long what is stored is read when the time is up: it is a handful of look-ups by key.
+/// The part of a login's time that is kept for reading what is stored: one in so many.
+const READING_PART: u32 = 5;
+/// How long what is stored is read at most: it is a handful of look-ups by key, and a late answer is better than none.
 const READING_MAX: Duration = Duration::from_secs(1);
 
 /// What an application reports.
@@ -163,10 +165,11 @@ impl Logins {
         self.read(self.known(identified, &flight)).await
     }
 
-    /// What `work` comes to within the login's deadline.
+    /// What `work` comes to before what is stored has to be read for the answer to be there by the deadline.
     async fn in_time<T>(&self, arrived: Duration, work: impl Future<Output = T>) -> Option<T> {
         let clock = self.runner.store.clock();
-        let remaining = self.deadline.saturating_sub(clock.monotonic().saturating_sub(arrived));
+        let patience = self.deadline - self.deadline / READING_PART;
+        let remaining = patience.saturating_sub(clock.monotonic().saturating_sub(arrived));
         tokio::select! {
             done = work => Some(done),
             () = clock.sleep(remaining) => None,

@@ -5,12 +5,16 @@ mod support;
 
 #[path = "proofs/costs.rs"]
 mod costs;
+#[path = "proofs/deadline.rs"]
+mod deadline;
 #[path = "proofs/ground.rs"]
 mod ground;
 #[path = "proofs/holding.rs"]
 mod holding;
 #[path = "proofs/kill.rs"]
 mod kill;
+#[path = "proofs/parts.rs"]
+mod parts;
 #[path = "serve/proxy.rs"]
 mod proxy;
 #[path = "proofs/reference.rs"]

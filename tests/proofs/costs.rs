@@ -5,20 +5,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use entitled::login::{Freshness, Login, Logins};
-use entitled::metrics::Metrics;
 use entitled::reconcile::SourceRun;
-use entitled::report::Reports;
 use entitled::runner::{Order, Runner};
-use entitled::source::Registry;
-use entitled::store::Store;
 use entitled_model::{EmailAddress, Outcome, Trigger};
 use entitled_simulator::System;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::ground;
 use crate::on_both_stores;
+use crate::parts;
 use crate::support::{SIRET, World};
 
 const ANN: &str = "ann@commune-a.fr";
@@ -28,18 +24,6 @@ const LOGIN_STATEMENTS: u64 = 17;
 const UNCHANGED_STATEMENTS: u64 = 26;
 /// A full read of a directory by which memberships end.
 const REMOVING_STATEMENTS: u64 = 30;
-
-async fn runner(world: &World, store: &Store) -> Runner {
-    let config = ground::configured(world);
-    entitled::daemon::prepare_store(store, &config).await.expect("a schema");
-    Runner {
-        store: store.clone(),
-        registry: Arc::new(Registry::build(&config, store.clock()).expect("sources")),
-        reports: Arc::new(Reports::new(Arc::new(Metrics::default()))),
-        provisioned_types: Arc::new(config.http.provisioned_types()),
-        lease_period: Duration::from_secs(15),
-    }
-}
 
 /// How many statements Ann's login takes; every source is asked.
 async fn login(runner: &Runner) -> u64 {
@@ -85,10 +69,10 @@ on_both_stores! {
         add_groups(&world, 0..3, 3);
         world.org().set_domains(ANN, SIRET, ["commune-a.fr"]);
         let store = world.store().await;
-        let all = runner(&world, &store).await;
+        let all = parts::runner(&world, &store).await;
         read(&world, &all).await;
         world.without_source("google_sync");
-        let runner = runner(&world, &store).await;
+        let runner = parts::runner(&world, &store).await;
         login(&runner).await;
         let few = login(&runner).await;
         add_groups(&world, 3..40, 50);
@@ -101,7 +85,7 @@ on_both_stores! {
         // S3
         add_groups(&world, 0..3, 3);
         let store = world.store().await;
-        let runner = runner(&world, &store).await;
+        let runner = parts::runner(&world, &store).await;
         assert_eq!(read(&world, &runner).await.0.outcome, Outcome::Applied);
         let (ended, few, calls) = read(&world, &runner).await;
         assert_eq!((ended.outcome, calls), (Outcome::Unchanged, 5), "two lists, and one of each group");

@@ -7,7 +7,7 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use entitled::admin::{Admin, AdminError};
 use entitled::clock::{Clock, ManualClock};
-use entitled::config::{self, Config};
+use entitled::config::Config;
 use entitled::login::{Login, Logins};
 use entitled::metrics::Metrics;
 use entitled::provision::Provisioner;
@@ -15,7 +15,7 @@ use entitled::reconcile::{Asked, RunError, SourceRun};
 use entitled::report::Reports;
 use entitled::runner::{Order, Runner};
 use entitled::source::{Person, Registry};
-use entitled::store::{Access, Store};
+use entitled::store::Store;
 use entitled_model::resource::{Attributes, ResourceType};
 use entitled_model::{EmailAddress, GroupName, Instant, SourceName, Subject, Trigger, UserId};
 use entitled_simulator::{Fault, Organisation, Simulator, SimulatorConfig, System, Target};
@@ -25,6 +25,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::parts::{load, open};
 use crate::reference::REMOVALS_MAX;
 use crate::script::{BY_HAND, GOOGLE, Name, PEOPLE, Step};
 use crate::support::{Kind, PATIENCE, SIRET, World};
@@ -38,16 +39,6 @@ pub type Ended = Result<Option<SourceRun>, RunError>;
 pub struct Told {
     pub came: String,
     pub kept: Option<Name>,
-}
-
-/// The world's configuration, in this process.
-pub fn configured(world: &World) -> Config {
-    load(world, &world.config_file())
-}
-
-fn load(world: &World, file: &std::path::Path) -> Config {
-    let environment: BTreeMap<String, String> = world.environment.iter().cloned().collect();
-    config::load(Some(file), &environment).expect("a configuration").config
 }
 
 pub struct Ground {
@@ -362,10 +353,6 @@ impl Ground {
         self.registry = registry(&self.config, false);
         "done".to_owned()
     }
-}
-
-async fn open(url: &str, clock: &Clock) -> Store {
-    Store::open(url, 5, Duration::from_secs(10), Access::ReadWrite, clock.clone()).await.expect("a store")
 }
 
 fn registry(config: &Config, times_out: bool) -> Arc<Registry> {

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use entitled::admin::Admin;
 use entitled_model::GroupName;
 
-use crate::ground::configured;
 use crate::on_both_stores;
+use crate::parts::configured;
 use crate::stage::{deploycenter, expect, google, know_member, migrated, texts};
 use crate::support::{Ended, Kind, SIRET, World};
 
