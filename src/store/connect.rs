@@ -12,13 +12,16 @@ use super::error::{Doing, StoreError};
 use super::{Store, schema};
 use crate::clock::Clock;
 
-/// How long a SQLite writer waits for another process's transaction.
 /// How many rows a connection's thread reads ahead of who takes them; each time it runs empty, two threads are woken.
 const SQLITE_ROWS_AHEAD: usize = 1_000;
+/// How long a SQLite writer waits for another process's transaction.
 const SQLITE_BUSY_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long is waited before a SQLite file that was busy is opened again.
 const SQLITE_BUSY_PAUSE: Duration = Duration::from_millis(20);
 const POSTGRES_PORT: u16 = 5432;
+/// A connection that was idle for so long is pinged before it is used: the server may have gone away meanwhile. One in use
+/// would cost each statement a second round trip, and is as likely to break during the statement as before it.
+const POSTGRES_PING_AFTER: Duration = Duration::from_millis(250);
 /// How long a PostgreSQL statement waits for another replica's lock.
 const POSTGRES_LOCK_TIMEOUT_MS: u64 = 60_000;
 /// How long the server waits for the next statement of a transaction before it ends the session. A replica that is paused,
@@ -136,7 +139,7 @@ impl Store {
             .acquire_timeout(connect_timeout)
             // sqlx 0.9 looks after idle connections in a loop of as many turns as its counter of them says, and the counter
             // passes below zero for an instant when a connection is given back and taken: the loop then never ends, and
-            // takes a core with it. Without these two it does not look, and each connection is pinged before it is used.
+            // takes a core with it. Without these two it does not look.
             .idle_timeout(None::<Duration>)
             .max_lifetime(None::<Duration>)
             // Statements and their parameters hold personal data.
@@ -214,6 +217,7 @@ fn sqlite_options(address: &str, query_only: bool) -> ConnectOptions {
 fn postgres_options(url: &str, access: Access) -> ConnectOptions {
     let mut options = ConnectOptions::new(url);
     options.set_application_name("entitled");
+    options.test_before_acquire_if_idle_for(POSTGRES_PING_AFTER);
     let idle = (!url.contains(POSTGRES_IDLE.0)).then_some(POSTGRES_IDLE);
     options.map_sqlx_postgres_opts(move |postgres| {
         let postgres = postgres.options([("lock_timeout", POSTGRES_LOCK_TIMEOUT_MS.to_string())]).options(idle);
