@@ -11,6 +11,8 @@ mod deadline;
 mod ground;
 #[path = "proofs/holding.rs"]
 mod holding;
+#[path = "proofs/keys.rs"]
+mod keys;
 #[path = "proofs/kill.rs"]
 mod kill;
 #[path = "proofs/parts.rs"]

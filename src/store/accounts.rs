@@ -173,8 +173,8 @@ impl Store {
     ) -> Result<bool, StoreError> {
         let d = conn.dialect();
         let sql = format!(
-            "SELECT 1 FROM directory_account WHERE source = $1
-               AND (external_id IN (SELECT {} FROM {each}) OR user_id IN (SELECT {} FROM {each})) LIMIT 1",
+            "SELECT 1 FROM directory_account WHERE source = $1 AND external_id IN (SELECT {} FROM {each})
+             UNION ALL SELECT 1 FROM directory_account WHERE user_id IN (SELECT {} FROM {each}) AND source = $1 LIMIT 1",
             d.text(0),
             d.uuid(1),
             each = d.each("$2")
@@ -220,7 +220,7 @@ impl Store {
         let d = conn.dialect();
         let sql = format!(
             "SELECT p.user_id FROM user_profile p JOIN user_account u ON u.id = p.user_id AND u.status = 'deactivated'
-             WHERE p.email IS NULL AND p.sub IS NULL AND p.user_id IN (SELECT {} FROM {})",
+             WHERE COALESCE(p.email, p.sub) IS NULL AND p.user_id IN (SELECT {} FROM {})",
             d.uuid(0),
             d.each("$1")
         );

@@ -19,6 +19,8 @@ const SQLITE_BUSY_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long is waited before a SQLite file that was busy is opened again.
 const SQLITE_BUSY_PAUSE: Duration = Duration::from_millis(20);
 const POSTGRES_PORT: u16 = 5432;
+/// Where the log has every statement, at level trace.
+const STATEMENTS: &str = "entitled::statements";
 /// A connection that was idle for so long is pinged before it is used: the server may have gone away meanwhile. One in use
 /// would cost each statement a second round trip, and is as likely to break during the statement as before it.
 const POSTGRES_PING_AFTER: Duration = Duration::from_millis(250);
@@ -147,8 +149,10 @@ impl Store {
         let mut db = sea_orm::Database::connect(options).await.doing("opening the store")?;
         let statements: Arc<AtomicU64> = Arc::default();
         let counted = Arc::clone(&statements);
-        db.set_metric_callback(move |_| {
+        db.set_metric_callback(move |sent| {
             counted.fetch_add(1, Ordering::Relaxed);
+            // Without its values, which are personal.
+            tracing::trace!(target: STATEMENTS, sql = sent.statement.sql, "sent");
         });
         let turns = match Database::of(ConnectionTrait::get_database_backend(&db)) {
             Database::Sqlite => 1,

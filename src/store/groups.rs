@@ -93,8 +93,10 @@ impl Store {
     ) -> Result<KnownGroups, StoreError> {
         let d = conn.dialect();
         let (text, listed) = (d.text(0), |parameter| d.each(parameter));
+        // Two look-ups by key: with an OR, SQLite would read every group there is.
         let condition = format!(
-            "(name IN (SELECT {text} FROM {}) OR (managed_by = $1 AND external_id IN (SELECT {text} FROM {})))",
+            "id IN (SELECT id FROM user_group WHERE ended_position IS NULL AND name IN (SELECT {text} FROM {})
+                UNION SELECT id FROM user_group WHERE managed_by = $1 AND external_id IN (SELECT {text} FROM {}))",
             listed("$2"),
             listed("$3")
         );

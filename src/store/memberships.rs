@@ -67,10 +67,12 @@ impl Store {
     ) -> Result<Stored, StoreError> {
         let d = conn.dialect();
         let asked = ids(users.iter().map(|user| user.0));
+        // A condition in which the databases do not recognise the open rows keeps them from the index of those, which begins
+        // with the source: they would read all that the source has.
         let sql = format!(
             "SELECT m.group_id, m.user_id, m.blocked_position, m.due_at, g.resource_type, g.permission
              FROM membership m JOIN user_group g ON g.id = m.group_id
-             WHERE m.source = $1 AND m.to_position IS NULL AND m.user_id IN (SELECT {} FROM {})
+             WHERE m.source = $1 AND COALESCE(m.to_position, 0) = 0 AND m.user_id IN (SELECT {} FROM {})
              ORDER BY m.group_id, m.user_id",
             d.uuid(0),
             d.each("$2")
@@ -186,7 +188,7 @@ impl Store {
         user: UserId,
         source: &SourceName,
     ) -> Result<Vec<GroupId>, StoreError> {
-        let sql = "SELECT group_id FROM membership WHERE user_id = $1 AND source = $2 AND to_position IS NULL
+        let sql = "SELECT group_id FROM membership WHERE user_id = $1 AND source = $2 AND COALESCE(to_position, 0) = 0
             ORDER BY group_id";
         let statement = conn.dialect().statement(sql, [user.0.into(), source.as_str().into()]);
         let found = conn.query_all_raw(statement).await.doing(DOING)?;

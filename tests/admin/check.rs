@@ -5,12 +5,12 @@ use std::time::Duration;
 use entitled::store::check_sql;
 use entitled_model::Permission;
 use entitled_model::access::{Question, ResourceRef, UserRef};
-use sea_orm::{ConnectionTrait, Statement};
 use serde_json::{Value, json};
 
 use crate::hand::{ANN, BOB, admin, ask, check, grant, group, group_of, head, id_of, path_of, send, serve, user};
 use crate::on_both_stores;
-use crate::support::{Kind, SIRET, World};
+use crate::support::SIRET;
+use crate::support::filled::{explained, fill};
 
 const ALIAS: &str = "a.nn@example.org";
 const GOOGLE_GROUP: &str = "grp_acme_a@example.com";
@@ -21,71 +21,6 @@ fn question(user: &str) -> Question {
         permission: Permission::parse("admin").expect("a permission"),
         resource: ResourceRef::parse("maildomain", "a.fr").expect("a resource"),
     }
-}
-
-/// Fills the store beside the log: 2,000 users with their addresses, 5,000 groups, 40,000 memberships and 4,000 grants.
-async fn fill(world: &mut World) {
-    world.leave_damaged();
-    let postgres = world.database.kind() == Kind::Postgres;
-    let id = |n: &str| match postgres {
-        true => format!("CAST(lpad(to_hex({n}), 32, '0') AS uuid)"),
-        false => format!("unhex(printf('%032x', {n}))"),
-    };
-    let at = if postgres { "now()" } else { "'2026-11-25T00:00:00+00:00'" };
-    let (user, group, grant) = (id("1000000 + n"), id("2000000 + n"), id("3000000 + n"));
-    let (of_group, of_user) = (id("2000001 + n % 5000"), id("1000001 + n / 20 % 2000"));
-    for (count, columns, values) in [
-        (
-            2_000,
-            "user_account (id, kind, status, created_position, created_at)",
-            format!("{user}, 'person', 'active', 1, {at}"),
-        ),
-        (
-            2_000,
-            "user_profile (user_id, email, email_key, sub, claims, updated_at)",
-            format!("{user}, 'u' || n || '@x.fr', 'u' || n || '@x.fr', 'sub-' || n, '{{}}', {at}"),
-        ),
-        (2_000, "directory_address (source, email_key, user_id)", format!("'admin', 'alias' || n || '@x.fr', {user}")),
-        (
-            5_000,
-            "user_group (id, name, created_position, created_at, resource_type, resource_id, permission)",
-            format!("{group}, 'group ' || n, 1, {at}, 'maildomain', 'f' || n || '.fr', 'admin'"),
-        ),
-        (
-            40_000,
-            "membership (group_id, user_id, source, from_position, from_at)",
-            format!("{of_group}, {of_user}, 'admin', 1, {at}"),
-        ),
-        (
-            4_000,
-            "access_grant (id, group_id, permission, resource_type, resource_id, since_position, since_at)",
-            format!("{grant}, {of_group}, 'admin', 'maildomain', 'd' || n || '.fr', 1, {at}"),
-        ),
-    ] {
-        let numbers = format!("WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < {count})");
-        world.database.execute(&format!("INSERT INTO {columns} {numbers} SELECT {values} FROM n")).await;
-    }
-}
-
-/// How the database would carry the statement out, a line a step.
-async fn explained(world: &World) -> Vec<String> {
-    let connection = world.database.connect().await;
-    let backend = connection.get_database_backend();
-    let (explain, column) = match world.database.kind() {
-        Kind::Sqlite => (format!("EXPLAIN QUERY PLAN {}", check_sql()), 3),
-        Kind::Postgres => {
-            // As a connection does that has asked often.
-            connection.execute_unprepared("SET plan_cache_mode = force_generic_plan").await.expect("set");
-            let prepare = format!("PREPARE q (uuid, text, text, text, text, text) AS {}", check_sql());
-            connection.execute_unprepared(&prepare).await.expect("prepared");
-            let id = "'0198a000-0000-7000-8000-000000000001'";
-            (format!("EXPLAIN EXECUTE q ({id}, 'a@b.fr', 'a', 'maildomain', 'a.fr', 'admin')"), 0)
-        }
-    };
-    let rows = connection.query_all_raw(Statement::from_string(backend, explain)).await.expect("a plan");
-    let lines = rows.iter().map(|row| row.try_get_by_index::<String>(column).expect("a line")).collect();
-    connection.close().await.expect("closed");
-    lines
 }
 
 /// No table is read but by the key that the question gives.
@@ -273,11 +208,11 @@ on_both_stores! {
         assert_eq!(cost(&[question(ANN), question(&ann), question(ANN)]).await, 1);
         store.close().await.expect("closed");
         assert_eq!(daemon.terminate().await, 0);
-        fill(&mut world).await;
+        fill(&mut world, "admin").await;
         // Before PostgreSQL has ever looked at what is there, as after a first import; and after.
-        by_keys(&explained(&world).await);
+        by_keys(&explained(&world, &check_sql(), "(uuid, text, text, text, text, text)").await);
         world.database.execute("ANALYZE").await;
-        by_keys(&explained(&world).await);
+        by_keys(&explained(&world, &check_sql(), "(uuid, text, text, text, text, text)").await);
     }
 
     async fn a_group_that_is_gone_gives_nothing_and_its_name_gives_nothing_to_the_next(world: World) {

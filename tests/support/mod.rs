@@ -5,6 +5,7 @@
 
 mod daemon;
 mod database;
+pub mod filled;
 
 use std::path::{Path, PathBuf};
 use std::process::Output;
