@@ -20,6 +20,7 @@ mod m20261125_000011_roles;
 mod m20261125_000012_paths;
 mod m20261125_000013_idempotency;
 mod m20261125_000014_administrators;
+mod m20261125_000015_blocked;
 
 /// All steps, oldest first.
 pub struct Migrator;
@@ -42,6 +43,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261125_000012_paths::Migration),
             Box::new(m20261125_000013_idempotency::Migration),
             Box::new(m20261125_000014_administrators::Migration),
+            Box::new(m20261125_000015_blocked::Migration),
         ]
     }
 }

@@ -10,7 +10,7 @@ use sea_orm::{ConnectionTrait, QueryResult, Statement, Value};
 
 use super::error::{Doing, StoreError};
 use super::roles::OwnersBySources;
-use super::sql::ids;
+use super::sql::{ids, unpacked};
 use super::{Reader, Store};
 
 /// An open membership, with the names of both sides.
@@ -81,11 +81,12 @@ impl Store {
         let statement = d.statement(sql, [source.as_str().into(), asked]);
         let mut rows = Box::pin(conn.stream_raw(statement).await.doing(DOING)?);
         while let Some(row) = rows.try_next().await.doing(DOING)? {
-            let group = take_pair(&mut stored, &row)?;
+            let pair = take_waiting(&mut stored, &row)?;
+            stored.pairs.push(pair);
             let resource_type: Option<String> = row.try_get_by_index(4).doing(DOING)?;
             let permission: Option<String> = row.try_get_by_index(5).doing(DOING)?;
             if let (Some(resource_type), Some(permission)) = (resource_type, permission) {
-                stored.facets.insert(group, Facet { resource_type, permission });
+                stored.facets.insert(pair.0, Facet { resource_type, permission });
             }
         }
         drop(rows);
@@ -99,12 +100,25 @@ impl Store {
     /// When the database does not answer.
     pub async fn stored_of_source(&self, conn: &impl Reader, source: &SourceName) -> Result<Stored, StoreError> {
         let d = conn.dialect();
-        let sql = "SELECT group_id, user_id, blocked_position, due_at FROM membership
-            WHERE source = $1 AND to_position IS NULL ORDER BY group_id, user_id";
         let mut stored = Stored::default();
-        let mut rows = Box::pin(conn.stream_raw(d.statement(sql, [source.as_str().into()])).await.doing(DOING)?);
-        while let Some(row) = rows.try_next().await.doing(DOING)? {
-            take_pair(&mut stored, &row)?;
+        // Most are nothing but a pair, and a row for each costs several times what it holds.
+        let sql = format!(
+            "SELECT group_id, {} FROM membership WHERE source = $1 AND to_position IS NULL
+             GROUP BY group_id ORDER BY group_id",
+            d.packed("user_id")
+        );
+        let mut groups = Box::pin(conn.stream_raw(d.statement(sql, [source.as_str().into()])).await.doing(DOING)?);
+        while let Some(row) = groups.try_next().await.doing(DOING)? {
+            take_group(&mut stored, &row)?;
+        }
+        drop(groups);
+        let open = "SELECT group_id, user_id, blocked_position, due_at FROM membership
+            WHERE source = $1 AND to_position IS NULL";
+        let sql = format!(
+            "{open} AND blocked_position IS NOT NULL UNION ALL {open} AND due_at IS NOT NULL AND blocked_position IS NULL"
+        );
+        for row in conn.query_all_raw(d.statement(sql, [source.as_str().into()])).await.doing(DOING)? {
+            take_waiting(&mut stored, &row)?;
         }
         Ok(stored)
     }
@@ -337,7 +351,21 @@ impl Store {
     }
 }
 
-fn take_pair(stored: &mut Stored, row: &QueryResult) -> Result<GroupId, StoreError> {
+/// A group with all its users.
+fn take_group(stored: &mut Stored, row: &QueryResult) -> Result<(), StoreError> {
+    let group = GroupId(row.try_get_by_index(0).doing(DOING)?);
+    let users: String = row.try_get_by_index(1).doing(DOING)?;
+    let begin = stored.pairs.len();
+    for user in unpacked(&users) {
+        stored.pairs.push((group, UserId(user?)));
+    }
+    // They come as the index has them, which neither database promises.
+    stored.pairs[begin..].sort_unstable();
+    Ok(())
+}
+
+/// A pair, with what there is to know about its end.
+fn take_waiting(stored: &mut Stored, row: &QueryResult) -> Result<Pair, StoreError> {
     let pair: Pair = (GroupId(row.try_get_by_index(0).doing(DOING)?), UserId(row.try_get_by_index(1).doing(DOING)?));
     let blocked: Option<i64> = row.try_get_by_index(2).doing(DOING)?;
     if blocked.is_some() {
@@ -345,8 +373,7 @@ fn take_pair(stored: &mut Stored, row: &QueryResult) -> Result<GroupId, StoreErr
     }
     let due_at: Option<Instant> = row.try_get_by_index(3).doing(DOING)?;
     stored.due.extend(due_at.map(|due_at| (pair, due_at)));
-    stored.pairs.push(pair);
-    Ok(pair.0)
+    Ok(pair)
 }
 
 fn membership_row(row: &QueryResult) -> Result<MembershipRow, StoreError> {

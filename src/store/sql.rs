@@ -10,6 +10,8 @@ use sea_orm::{DatabaseBackend, Statement, Value};
 use serde::Serialize;
 use uuid::Uuid;
 
+use super::error::StoreError;
+
 /// The most rows that one statement carries.
 pub(super) const STATEMENT_ROWS_MAX: usize = 10_000;
 
@@ -78,6 +80,14 @@ impl Dialect {
         }
     }
 
+    /// The ids of a group's rows in one text, as [`unpacked`] takes it apart.
+    pub(super) fn packed(self, column: &str) -> String {
+        match self {
+            Dialect::Sqlite => format!("group_concat(hex({column}), '')"),
+            Dialect::Postgres => format!("string_agg(encode(uuid_send({column}), 'hex'), '')"),
+        }
+    }
+
     /// Whether `text`, in lower case, holds `part`.
     pub(super) fn mentions(self, text: &str, part: &str) -> String {
         match self {
@@ -119,6 +129,12 @@ pub(super) fn rows<T: Serialize>(rows: &[T]) -> Value {
 pub(super) fn ids(ids: impl IntoIterator<Item = Uuid>) -> Value {
     let ids: Vec<[Uuid; 1]> = ids.into_iter().map(|id| [id]).collect();
     rows(&ids)
+}
+
+/// The ids in a text of 32 hexadecimal digits each.
+pub(super) fn unpacked(ids: &str) -> impl Iterator<Item = Result<Uuid, StoreError>> {
+    let broken = |_| StoreError::damaged("a packed id is not 32 hexadecimal digits");
+    ids.as_bytes().chunks(32).map(move |id| Uuid::try_parse_ascii(id).map_err(broken))
 }
 
 /// An instant as the SQLite driver writes one, so that rows written either way compare as text.

@@ -1,18 +1,18 @@
 //! Everybody who has an account or is a member of anything, each once, by folded address or by immutable id.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasher, RandomState};
+use std::hash::{BuildHasher, BuildHasherDefault, Hash, Hasher, RandomState};
 
 use entitled_model::observation::{Account, CensusPerson};
 use entitled_model::{EmailAddress, EmailKey};
 
-/// Kept small, for a million people: a person's names are not stored beside them, but found by their hashes.
+/// Kept small and quick, for a million people: a person's names are not stored beside them, and a member is not compared with
+/// them, but found by the names' prints.
 #[derive(Default)]
 pub struct People {
     list: Vec<CensusPerson>,
-    /// Hash of a name → index; the next hash on a collision.
-    indices: HashMap<u64, u32>,
-    hasher: RandomState,
+    indices: HashMap<Print, u32, BuildHasherDefault<Printed>>,
+    hashers: [RandomState; 2],
 }
 
 /// What somebody is called by.
@@ -22,63 +22,70 @@ enum Name<'a> {
     Id(&'a str),
 }
 
-impl Name<'_> {
-    fn is_of(&self, person: &CensusPerson) -> bool {
-        match self {
-            Name::Address(key) => {
-                let aliases = person.account().into_iter().flat_map(|account| &account.aliases);
-                std::iter::once(person.address()).chain(aliases).any(|address| address.key() == *key)
-            }
-            Name::Id(id) => person.account().is_some_and(|account| account.external_id == *id),
-        }
+/// A name's 128 bits, of two hashes whose keys nobody knows: of a hundred million names, two share them once in 10^22 times.
+#[derive(PartialEq, Eq)]
+struct Print(u64, u64);
+
+impl Hash for Print {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.0);
+    }
+}
+
+/// The hash of a print, which is one already.
+#[derive(Default)]
+struct Printed(u64);
+
+impl Hasher for Printed {
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
+    }
+
+    fn write(&mut self, _: &[u8]) {
+        unreachable!("a print is written as one number");
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
     }
 }
 
 impl People {
     /// Takes an account of the directory's list; one that comes twice is the first one.
     pub fn add_account(&mut self, account: Account) {
-        let id = account.external_id.clone();
-        if self.find(&Name::Id(&id)).is_ok() {
+        let id = self.print(&Name::Id(&account.external_id));
+        if self.indices.contains_key(&id) {
             return;
         }
-        let addresses: Vec<EmailKey> =
-            std::iter::once(&account.address).chain(&account.aliases).map(EmailAddress::key).collect();
+        let addresses = std::iter::once(&account.address).chain(&account.aliases);
+        let addresses: Vec<Print> = addresses.map(|address| self.print(&Name::Address(address.key()))).collect();
         let index = self.push(CensusPerson::Account(Box::new(account)));
-        for name in addresses.into_iter().map(Name::Address).chain([Name::Id(&id)]) {
+        self.indices.insert(id, index);
+        for address in addresses {
             // An address that two accounts claim is the first one's.
-            if let Err(free) = self.find(&name) {
-                self.indices.insert(free, index);
-            }
+            self.indices.entry(address).or_insert(index);
         }
     }
 
     /// The index of the member with this id and address; none for one that nobody could be known by.
     pub fn member(&mut self, id: Option<&str>, address: Option<EmailAddress>) -> Option<u32> {
         // The id first: the address in a list of members may be one that the account had before.
-        if let Some(Ok(index)) = id.map(|id| self.find(&Name::Id(id))) {
-            return Some(index);
+        if let Some(index) = id.and_then(|id| self.indices.get(&self.print(&Name::Id(id)))) {
+            return Some(*index);
         }
         let address = address?;
-        match self.find(&Name::Address(address.key())) {
-            Ok(index) => Some(index),
-            Err(free) => {
-                let index = self.push(CensusPerson::Member { address, external_id: id.map(str::to_owned) });
-                self.indices.insert(free, index);
-                Some(index)
-            }
+        let print = self.print(&Name::Address(address.key()));
+        if let Some(index) = self.indices.get(&print) {
+            return Some(*index);
         }
+        let index = self.push(CensusPerson::Member { address, external_id: id.map(str::to_owned) });
+        self.indices.insert(print, index);
+        Some(index)
     }
 
-    /// The index of whoever is called so, or the place where it would stand.
-    fn find(&self, name: &Name<'_>) -> Result<u32, u64> {
-        let mut hash = self.hasher.hash_one(name);
-        while let Some(index) = self.indices.get(&hash).copied() {
-            if self.list.get(index as usize).is_some_and(|known| name.is_of(known)) {
-                return Ok(index);
-            }
-            hash = hash.wrapping_add(1);
-        }
-        Err(hash)
+    fn print(&self, name: &Name<'_>) -> Print {
+        let [one, other] = &self.hashers;
+        Print(one.hash_one(name), other.hash_one(name))
     }
 
     fn push(&mut self, person: CensusPerson) -> u32 {
