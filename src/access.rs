@@ -1,22 +1,27 @@
 //! Asking: what is stored about access, at least as new as the caller needs it.
 //!
-//! May import: the store (its API), the model.
+//! May import: batches, the store (its API), the model.
 //!
-//! Invariant: the position in an answer is of the same snapshot as the answer. Where a caller names a position, it is
-//! waited for first, and the answer is read after that.
+//! Invariant: the position in an answer is of the same snapshot as the answer, which was taken after the question was asked.
+//! Where a caller names a position, it is waited for first, and the answer is read after that.
 
+use std::sync::Arc;
+use std::thread::available_parallelism;
 use std::time::Duration;
 
 use entitled_model::Position;
-use entitled_model::access::{Question, Verdict, verdict};
+use entitled_model::access::{Held, Question, Verdict, verdict};
 
-use crate::store::{Seen, Store, StoreError};
+use crate::batch::Batches;
+use crate::store::{Answers, Seen, Store, StoreError};
 
 /// How long is waited for a position unless the caller says, and at most.
 pub const WAIT: Duration = Duration::from_secs(1);
 pub const WAIT_MAX: Duration = Duration::from_secs(10);
 /// How often the position is looked at meanwhile.
 const WAIT_PAUSE: Duration = Duration::from_millis(10);
+/// The most lone questions that share a statement.
+const BATCH_MAX: usize = 256;
 
 /// The age that an answer may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,17 +71,51 @@ pub async fn reached(store: &Store, AtLeast { position: wanted, wait }: AtLeast)
     }
 }
 
-/// Answers questions, all at the same position.
-///
-/// # Errors
-/// As [`reached`].
-pub async fn check(store: &Store, questions: &[Question], at_least: AtLeast) -> Result<Seen<Vec<Verdict>>, AskError> {
-    reached(store, at_least).await?;
-    if questions.is_empty() {
-        let (position, _) = store.head(store.reader()).await?;
-        return Ok(Seen { position, found: Vec::new() });
+/// Answers questions; those that are asked at the same time share a statement.
+#[derive(Clone)]
+pub struct Asker {
+    store: Store,
+    lone: Arc<Batches<Question, Result<Seen<Held>, StoreError>>>,
+}
+
+impl Asker {
+    #[must_use]
+    pub fn new(store: Store) -> Self {
+        let asked = store.clone();
+        // Each lane keeps a core of the database busy; answering over HTTP takes as much.
+        let lanes = available_parallelism().map_or(1, |cores| (cores.get() / 2).max(1));
+        let lone = Batches::new(lanes, BATCH_MAX, move |questions| together(asked.clone(), questions));
+        Self { store, lone: Arc::new(lone) }
     }
-    let answers = store.check(store.reader(), questions).await?;
-    let verdicts = questions.iter().zip(answers.held).map(|(question, held)| verdict(question, held));
-    Ok(Seen { position: answers.position, found: verdicts.collect() })
+
+    /// Answers questions, all at the same position.
+    ///
+    /// # Errors
+    /// As [`reached`].
+    pub async fn check(&self, questions: &[Question], at_least: AtLeast) -> Result<Seen<Vec<Verdict>>, AskError> {
+        let store = &self.store;
+        reached(store, at_least).await?;
+        if questions.is_empty() {
+            let (position, _) = store.head(store.reader()).await?;
+            return Ok(Seen { position, found: Vec::new() });
+        }
+        if let [question] = questions
+            && let Some(answer) = self.lone.answer(question.clone()).await
+        {
+            let Seen { position, found } = answer?;
+            return Ok(Seen { position, found: vec![verdict(question, found)] });
+        }
+        let answers = store.check(store.reader(), questions).await?;
+        let verdicts = questions.iter().zip(answers.held).map(|(question, held)| verdict(question, held));
+        Ok(Seen { position: answers.position, found: verdicts.collect() })
+    }
+}
+
+/// Answers lone questions in one statement. When that fails, each is asked alone: one may be at fault for all.
+async fn together(store: Store, questions: Vec<Question>) -> Vec<Option<Result<Seen<Held>, StoreError>>> {
+    match store.check(store.reader(), &questions).await {
+        Ok(Answers { position, held }) => held.into_iter().map(|found| Some(Ok(Seen { position, found }))).collect(),
+        Err(error) if questions.len() == 1 => vec![Some(Err(error))],
+        Err(_) => questions.iter().map(|_| None).collect(),
+    }
 }

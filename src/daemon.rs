@@ -8,13 +8,14 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::access::Asker;
 use crate::access_log::AccessLog;
 use crate::admin::Admin;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::hints::Hints;
 use crate::history::{Follower, History, Rules};
-use crate::http::{self, Keys, Proxy, Service};
+use crate::http::{self, Keys, Parts, Proxy, Service};
 use crate::login::Logins;
 use crate::metrics::Metrics;
 use crate::oidc::Verifier;
@@ -139,7 +140,8 @@ impl Daemon {
         let hints = Arc::new(hints.collect());
         let (access_log, writing) = AccessLog::open(store.clone(), Arc::clone(&metrics), stop.clone());
         tasks.spawn(writing);
-        let service = Service {
+        let service = Service::from(Parts {
+            asker: Asker::new(store.clone()),
             history: Arc::new(History { store: store.clone(), rules: Arc::new(Rules::of(config)) }),
             follower: Arc::new(Follower::new(store.clone(), stop.clone())),
             store: store.clone(),
@@ -160,7 +162,7 @@ impl Daemon {
             public_url: config.http.public_url.as_ref().map(|url| url.as_str().trim_end_matches('/').to_owned()),
             request_timeout: config.http.request_timeout,
             tasks: tasks.clone(),
-        };
+        });
         let address = config.http.listen;
         let listen = |source| StartError::Listen { address, source };
         let listener = TcpListener::bind(address).await.map_err(listen)?;

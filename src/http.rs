@@ -21,6 +21,7 @@ mod problem;
 mod provisioning;
 mod server;
 
+use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -63,6 +64,7 @@ pub use history::{DiffView, EntryView, EventView, HistoryView, MembershipsView, 
 pub use problem::Problem;
 pub use server::serve;
 
+use crate::access::Asker;
 use crate::access_log::AccessLog;
 use crate::config::{FeaturesConfig, HttpConfig};
 use crate::hints::Hints;
@@ -74,9 +76,26 @@ use crate::report::Reports;
 use crate::source::Registry;
 use crate::store::Store;
 
-/// What the handlers work with.
+/// What the handlers work with, as they are given it: each layer of each request makes a copy.
 #[derive(Clone)]
-pub struct Service {
+pub struct Service(Arc<Parts>);
+
+impl From<Parts> for Service {
+    fn from(parts: Parts) -> Self {
+        Self(Arc::new(parts))
+    }
+}
+
+impl Deref for Service {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+/// What the handlers work with.
+pub struct Parts {
     pub store: Store,
     pub registry: Arc<Registry>,
     pub logins: Arc<Logins>,
@@ -98,6 +117,8 @@ pub struct Service {
     pub features: Arc<FeaturesConfig>,
     /// One for each source of kind deploycenter.
     pub hints: Arc<Vec<Arc<Hints>>>,
+    /// Answers to who may do what.
+    pub asker: Asker,
     /// Answers about the past, and waiting for more of it.
     pub history: Arc<History>,
     pub follower: Arc<Follower>,

@@ -3,6 +3,7 @@
 pub mod access;
 pub mod access_log;
 pub mod admin;
+mod batch;
 pub mod cli;
 pub mod clock;
 pub mod config;

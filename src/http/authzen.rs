@@ -86,7 +86,7 @@ pub(super) struct AuthzenMetadataView {
 )]
 pub(super) async fn metadata(State(service): State<Service>) -> Result<Json<AuthzenMetadataView>, Problem> {
     let unset = || Problem::new(StatusCode::NOT_FOUND, "the address of this service is not known: http.public_url");
-    let base = service.public_url.ok_or_else(unset)?;
+    let base = service.public_url.as_ref().ok_or_else(unset)?;
     let at = |path: &str| format!("{base}/access/v1/{path}");
     Ok(Json(AuthzenMetadataView {
         access_evaluation_endpoint: at("evaluation"),
@@ -94,7 +94,7 @@ pub(super) async fn metadata(State(service): State<Service>) -> Result<Json<Auth
         search_subject_endpoint: at("search/subject"),
         search_resource_endpoint: at("search/resource"),
         search_action_endpoint: at("search/action"),
-        policy_decision_point: base,
+        policy_decision_point: base.clone(),
     }))
 }
 

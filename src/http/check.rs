@@ -14,7 +14,7 @@ use utoipa::ToSchema;
 
 use super::problem::Refusals;
 use super::{Problem, Service, whole_body};
-use crate::access::{self, AskError, AtLeast, WAIT, WAIT_MAX};
+use crate::access::{AskError, AtLeast, WAIT, WAIT_MAX};
 use crate::json::{self, Object};
 
 /// The most questions that one request may ask.
@@ -186,7 +186,7 @@ pub(super) async fn answered(
     questions: &[Question],
     at_least: AtLeast,
 ) -> Result<crate::store::Seen<Vec<Verdict>>, Problem> {
-    let answered = access::check(&service.store, questions, at_least).await;
+    let answered = service.asker.check(questions, at_least).await;
     answered.map_err(|error| unanswered(service, error))
 }
 

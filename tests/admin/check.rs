@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use entitled::access::{Asker, AtLeast};
 use entitled::store::check_sql;
 use entitled_model::Permission;
 use entitled_model::access::{Question, ResourceRef, UserRef};
@@ -198,14 +199,22 @@ on_both_stores! {
         let editors = group_of(&daemon, "Editors", &ann).await;
         grant(&daemon, &editors, "admin", "a.fr").await;
         let store = world.store().await;
+        let asker = Asker::new(store.clone());
         let cost = async |questions: &[Question]| {
             let before = store.statements();
-            let seen = entitled::access::check(&store, questions, entitled::access::AtLeast::default()).await.expect("answers");
+            let seen = asker.check(questions, AtLeast::default()).await.expect("answers");
             assert!(seen.found.iter().all(|verdict| verdict.denial.is_none()));
             store.statements() - before
         };
         assert_eq!(cost(&[question(ANN)]).await, 1);
         assert_eq!(cost(&[question(ANN), question(&ann), question(ANN)]).await, 1);
+        // Those who ask at the same time share it: the first goes alone, and whoever asks meanwhile goes together.
+        let before = store.statements();
+        let one = [question(ANN)];
+        let all = futures_util::future::join_all((0..50).map(|_| asker.check(&one, AtLeast::default()))).await;
+        assert!(all.into_iter().all(|seen| seen.expect("an answer").found[0].denial.is_none()));
+        let statements = store.statements() - before;
+        assert!(statements < 25, "{statements} statements for 50 questions");
         store.close().await.expect("closed");
         assert_eq!(daemon.terminate().await, 0);
         fill(&mut world, "admin").await;
