@@ -81,11 +81,9 @@ pub struct Asker {
 impl Asker {
     #[must_use]
     pub fn new(store: Store) -> Self {
-        let asked = store.clone();
         // Each lane keeps a core of the database busy; answering over HTTP takes as much.
         let lanes = available_parallelism().map_or(1, |cores| (cores.get() / 2).max(1));
-        let lone = Batches::new(lanes, BATCH_MAX, move |questions| together(asked.clone(), questions));
-        Self { store, lone: Arc::new(lone) }
+        Self { store, lone: Arc::new(Batches::new(lanes, BATCH_MAX)) }
     }
 
     /// Answers questions, all at the same position.
@@ -100,7 +98,7 @@ impl Asker {
             return Ok(Seen { position, found: Vec::new() });
         }
         if let [question] = questions
-            && let Some(answer) = self.lone.answer(question.clone()).await
+            && let Some(answer) = self.with_others(question.clone()).await
         {
             let Seen { position, found } = answer?;
             return Ok(Seen { position, found: vec![verdict(question, found)] });
@@ -108,6 +106,11 @@ impl Asker {
         let answers = store.check(store.reader(), questions).await?;
         let verdicts = questions.iter().zip(answers.held).map(|(question, held)| verdict(question, held));
         Ok(Seen { position: answers.position, found: verdicts.collect() })
+    }
+
+    async fn with_others(&self, question: Question) -> Option<Result<Seen<Held>, StoreError>> {
+        let store = self.store.clone();
+        self.lone.answer(question, move |questions| together(store.clone(), questions)).await
     }
 }
 

@@ -6,13 +6,9 @@
 //! Invariant: a question is handed to the work after it was asked, so that its answer is at least as new.
 
 use std::collections::VecDeque;
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::oneshot;
-
-/// Answers many questions, each in its place; none for one that has to be asked alone.
-type Work<Q, A> = dyn Fn(Vec<Q>) -> Pin<Box<dyn Future<Output = Vec<Option<A>>> + Send>> + Send + Sync;
 
 /// Questions that are answered together.
 pub struct Batches<Q, A>(Arc<Shared<Q, A>>);
@@ -22,7 +18,6 @@ struct Shared<Q, A> {
     /// How many batches are worked on at once, and how many questions one holds at most.
     lanes: usize,
     most: usize,
-    work: Box<Work<Q, A>>,
 }
 
 struct Waiting<Q, A> {
@@ -32,22 +27,23 @@ struct Waiting<Q, A> {
 
 impl<Q: Send + 'static, A: Send + 'static> Batches<Q, A> {
     /// At most `lanes` batches at once, each of at most `most` questions.
-    pub fn new<F>(lanes: usize, most: usize, work: impl Fn(Vec<Q>) -> F + Send + Sync + 'static) -> Self
-    where
-        F: Future<Output = Vec<Option<A>>> + Send + 'static,
-    {
+    pub fn new(lanes: usize, most: usize) -> Self {
         let waiting = Mutex::new(Waiting { queue: VecDeque::new(), lanes: 0 });
-        let work = Box::new(move |questions| -> Pin<Box<dyn Future<Output = _> + Send>> { Box::pin(work(questions)) });
-        Self(Arc::new(Shared { waiting, lanes, most, work }))
+        Self(Arc::new(Shared { waiting, lanes, most }))
     }
 
-    /// The answer; none when the question has to be asked alone.
-    pub async fn answer(&self, question: Q) -> Option<A> {
+    /// The answer; none when the question has to be asked alone. `work` answers many questions, each in its place; the
+    /// same work, whoever brings it.
+    pub async fn answer<W, F>(&self, question: Q, work: W) -> Option<A>
+    where
+        W: Fn(Vec<Q>) -> F + Send + Sync + 'static,
+        F: Future<Output = Vec<Option<A>>> + Send + 'static,
+    {
         let (sender, answer) = oneshot::channel();
         if self.0.take_in(question, sender) {
             let mut lane = Lane { shared: Arc::clone(&self.0), is_open: true };
             // Its own task: whoever asked may go away, and the others' answers must not go with them.
-            tokio::spawn(async move { while lane.next().await {} });
+            tokio::spawn(async move { while lane.next(&work).await {} });
         }
         answer.await.ok().flatten()
     }
@@ -75,12 +71,12 @@ struct Lane<Q, A> {
 }
 
 impl<Q, A> Lane<Q, A> {
-    async fn next(&mut self) -> bool {
+    async fn next<F: Future<Output = Vec<Option<A>>>>(&mut self, work: &impl Fn(Vec<Q>) -> F) -> bool {
         let (questions, senders) = self.take();
         if questions.is_empty() {
             return false;
         }
-        for (sender, answer) in senders.into_iter().zip((self.shared.work)(questions).await) {
+        for (sender, answer) in senders.into_iter().zip(work(questions).await) {
             // Whoever asked may have gone away.
             let _ = sender.send(answer);
         }
@@ -117,6 +113,7 @@ mod tests {
     use super::*;
 
     /// Batches that are answered when the gate lets one pass, and what each held.
+    #[derive(Clone)]
     struct Gated {
         batches: Arc<Batches<u32, u32>>,
         gate: Arc<Semaphore>,
@@ -124,27 +121,29 @@ mod tests {
     }
 
     fn gated(lanes: usize, most: usize) -> Gated {
-        let (gate, held) = (Arc::new(Semaphore::new(0)), Arc::new(Mutex::new(Vec::new())));
-        let (passing, holding) = (Arc::clone(&gate), Arc::clone(&held));
-        let work = move |questions: Vec<u32>| {
-            holding.lock().expect("held").push(questions.clone());
-            let passing = Arc::clone(&passing);
-            async move {
-                passing.acquire().await.expect("open").forget();
-                assert!(!questions.contains(&666), "the work breaks");
-                questions.iter().map(|question| (*question < 100).then_some(question * 10)).collect()
-            }
-        };
-        Gated { batches: Arc::new(Batches::new(lanes, most, work)), gate, held }
+        Gated { batches: Arc::new(Batches::new(lanes, most)), gate: Arc::new(Semaphore::new(0)), held: Arc::default() }
     }
 
     impl Gated {
+        async fn answer(self, question: u32) -> Option<u32> {
+            let Self { batches, gate, held } = self;
+            let work = move |questions: Vec<u32>| {
+                held.lock().expect("held").push(questions.clone());
+                let gate = Arc::clone(&gate);
+                async move {
+                    gate.acquire().await.expect("open").forget();
+                    assert!(!questions.contains(&666), "the work breaks");
+                    questions.iter().map(|question| (*question < 100).then_some(question * 10)).collect()
+                }
+            };
+            batches.answer(question, work).await
+        }
+
         /// Asks in this order, and lets whoever works take up what it can.
         async fn ask(&self, questions: impl IntoIterator<Item = u32>) -> Vec<tokio::task::JoinHandle<Option<u32>>> {
             let mut asked = Vec::new();
             for question in questions {
-                let batches = Arc::clone(&self.batches);
-                asked.push(tokio::spawn(async move { batches.answer(question).await }));
+                asked.push(tokio::spawn(self.clone().answer(question)));
                 tokio::task::yield_now().await;
                 tokio::task::yield_now().await;
             }
@@ -166,7 +165,7 @@ mod tests {
         }
         assert_eq!(gated.held(), [vec![1], vec![2, 3, 4], vec![5, 6]]);
         // And nobody is left who would have to be waited for.
-        assert_eq!(gated.batches.answer(7).await, Some(70));
+        assert_eq!(gated.clone().answer(7).await, Some(70));
     }
 
     #[tokio::test]
@@ -200,8 +199,8 @@ mod tests {
             assert_eq!(asked.await.expect("told"), None, "to be asked alone");
         }
         gated.gate.add_permits(1);
-        assert_eq!(gated.batches.answer(3).await, Some(30));
+        assert_eq!(gated.clone().answer(3).await, Some(30));
         gated.gate.add_permits(1);
-        assert_eq!(gated.batches.answer(100).await, None);
+        assert_eq!(gated.clone().answer(100).await, None);
     }
 }

@@ -249,8 +249,7 @@ impl Logins {
         let (user, profile) = (identified.user.id, identified.profile);
         let store = &self.runner.store;
         let conn = store.reader();
-        let (position, _) = store.head(conn).await?;
-        let standing = store.standing(conn, user).await?;
+        let (position, standing) = store.standing(conn, user).await?;
         // Whoever is suspended keeps the rows, and has no access by them.
         let memberships = if standing.is_active() { store.memberships_of_user(conn, user).await? } else { Vec::new() };
         let entitlements = store.entitlements_of_user(conn, user).await?;

@@ -12,6 +12,7 @@ mod look_ups;
 mod observe;
 mod people;
 mod prepare;
+mod quiet;
 mod rehearsal;
 mod summary;
 
@@ -210,8 +211,8 @@ impl Reconciler {
         let users: Vec<UserId> = people.iter().map(|person| person.user).collect();
         let conn = self.store.reader();
         let stored = self.store.stored_of_users(conn, &source.name, &users).await?.entitlements;
-        let (_, marks) = self.store.marks_of_users(conn, &source.name, &users).await?;
-        let answered_at = marks.into_iter().map(|(user, mark)| (user, mark.completed_at)).collect();
+        let marks = self.store.marks_of_users(conn, &source.name, &users).await?;
+        let answered_at = marks.users.into_iter().map(|(user, mark)| (user, mark.completed_at)).collect();
         let latest = self.store.latest_begin(conn, &source.name).await?;
         Ok(Past { stored, answered_at, latest })
     }
@@ -224,6 +225,9 @@ impl Reconciler {
         mut prepared: Prepared,
         began_at: Instant,
     ) -> Result<SourceRun, RunError> {
+        if let Some(ended) = self.quietly(run, observation, &prepared, began_at).await? {
+            return Ok(ended);
+        }
         let mut unit = self.store.begin().await?;
         if let Some(lease) = &run.lease
             && !self.store.holds_lease(unit.reader(), lease).await?

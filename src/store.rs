@@ -26,6 +26,7 @@ mod plans;
 mod profiles;
 mod project;
 mod proof;
+mod quiet;
 mod readonly;
 mod resources;
 mod roles;
@@ -58,10 +59,11 @@ pub use idempotency::{Claimed, Fingerprint, KEYS_OF_ACTOR_MAX, StoredAnswer};
 pub use leases::Lease;
 pub use log::StoredEvent;
 pub use memberships::{DuePlace, Expired, MembershipRow};
-pub use observations::{Applied, Mark, Observed};
+pub use observations::{Applied, Mark, Marks, Observed};
 pub use plans::{Approval, HeldPlan};
 pub use profiles::{Profile, ProfileChange};
 pub use proof::{Fault, Proof};
+pub use quiet::QuietRun;
 pub use readonly::{HIDDEN, READABLE, ReadonlyRole, RoleName};
 pub use resources::Resource;
 pub use roles::RoleAssignment;
@@ -74,6 +76,7 @@ pub use why::{Interval, PastGroup};
 
 use sql::Dialect;
 
+use crate::batch::Batches;
 use crate::clock::Clock;
 
 /// The store of one deployment, on SQLite or PostgreSQL.
@@ -87,6 +90,8 @@ pub struct Store {
     /// Whether new users enter `Everyone` by `system_seed`.
     everyone_seeded: bool,
     statements: Arc<AtomicU64>,
+    /// Runs that change nothing, recorded together.
+    quiet: Arc<Batches<QuietRun, ()>>,
 }
 
 /// Something to read through: the store's connections, or an open transaction.

@@ -15,7 +15,7 @@ const MODULES: &[(&str, &[&str])] = &[
     ("json", &[]),
     ("metrics", &[]),
     ("source", &["clock", "config", "decoders", "json"]),
-    ("store", &["clock"]),
+    ("store", &["batch", "clock"]),
     ("reconcile", &["clock", "config", "source", "store"]),
     ("report", &["metrics", "reconcile", "store"]),
     ("runner", &["clock", "reconcile", "report", "source", "store"]),

@@ -62,5 +62,7 @@ mod rehearsal;
 mod renames;
 #[path = "sync/stage.rs"]
 mod stage;
+#[path = "sync/together.rs"]
+mod together;
 #[path = "sync/waiting.rs"]
 mod waiting;

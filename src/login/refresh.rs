@@ -75,9 +75,9 @@ impl Refresh {
         }
         let store = &self.runner.store;
         let user = self.identified.user.id;
-        let (_, marks) = store.marks_of_users(store.reader(), &source.name, &[user]).await?;
+        let marks = store.marks_of_users(store.reader(), &source.name, &[user]).await?;
         let now = store.clock().now();
-        let age = marks.get(&user).map(|mark| (now - mark.completed_at).to_std().unwrap_or_default());
+        let age = marks.users.get(&user).map(|mark| (now - mark.completed_at).to_std().unwrap_or_default());
         Ok(age.is_some_and(|age| age < ttl))
     }
 }

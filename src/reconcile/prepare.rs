@@ -184,13 +184,11 @@ impl Reconciler {
     ) -> Result<Superseded, StoreError> {
         let asked = match observation {
             Observation::Census { began_at, .. } => return self.store.superseded(conn, source, *began_at).await,
-            Observation::Users(asked) => asked,
+            Observation::Users(asked) => begins(asked),
         };
-        let users: Vec<UserId> = asked.iter().map(|asked| asked.user).collect();
-        let (whole, marks) = self.store.marks_of_users(conn, source, &users).await?;
-        let newer =
-            |asked: &&AskedUser| whole.iter().chain(marks.get(&asked.user)).any(|mark| mark.began_at > asked.began_at);
-        Ok(Some(asked.iter().filter(newer).map(|asked| asked.user).collect()))
+        let users: Vec<UserId> = asked.iter().map(|(user, _)| *user).collect();
+        let marks = self.store.marks_of_users(conn, source, &users).await?;
+        Ok(Some(marks.superseded(&asked)))
     }
 
     /// Of the resources in the answers, those that are provisioned, for each type that asks for it.
@@ -214,6 +212,11 @@ impl Reconciler {
         }
         Ok(listed)
     }
+}
+
+/// Who was asked about, and when that began.
+fn begins(asked: &[AskedUser]) -> Vec<(UserId, Instant)> {
+    asked.iter().map(|asked| (asked.user, asked.began_at)).collect()
 }
 
 /// Whether the source may let go of anything: a login of somebody of whom it says what it said lets go of nothing.

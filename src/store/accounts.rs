@@ -5,13 +5,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use entitled_model::people::{KnownPeople, PeopleChanges, Readdress};
-use entitled_model::{EmailKey, GroupId, Instant, SourceName, UserId};
+use entitled_model::{EmailKey, GroupId, Instant, Position, SourceName, UserId};
 use futures_util::TryStreamExt;
 use sea_orm::{ConnectionTrait, QueryResult, Value};
 use serde::Serialize;
 
 use super::error::{Doing, StoreError};
-use super::sql::{Field, STATEMENT_ROWS_MAX, ids, rows, time};
+use super::sql::{Among, Field, STATEMENT_ROWS_MAX, ids, rows, time};
 use super::{Reader, Store, Unit};
 
 const DOING: &str = "reading accounts";
@@ -102,13 +102,9 @@ impl Store {
         users: &[UserId],
     ) -> Result<BTreeMap<UserId, String>, StoreError> {
         let d = conn.dialect();
-        let sql = format!(
-            "SELECT external_id, user_id FROM directory_account
-             WHERE source = $1 AND user_id IN (SELECT {} FROM {})",
-            d.uuid(0),
-            d.each("$2")
-        );
-        let values = [source.as_str().into(), ids(users.iter().map(|user| user.0))];
+        let Among { condition, values } = d.users_among("user_id", 2, users.iter().copied());
+        let sql = format!("SELECT external_id, user_id FROM directory_account WHERE source = $1 AND {condition}");
+        let values = std::iter::once(source.as_str().into()).chain(values);
         let found = conn.query_all_raw(d.statement(sql, values)).await.doing(DOING)?;
         let read = |row: &QueryResult| {
             Ok((UserId(row.try_get_by_index(1).doing(DOING)?), row.try_get_by_index(0).doing(DOING)?))
@@ -202,12 +198,9 @@ impl Store {
             return Ok(BTreeSet::new());
         }
         let d = conn.dialect();
-        let sql = format!(
-            "SELECT id FROM user_account WHERE status <> 'active' AND id IN (SELECT {} FROM {})",
-            d.uuid(0),
-            d.each("$1")
-        );
-        let found = conn.query_all_raw(d.statement(sql, [ids(users.iter().map(|user| user.0))])).await.doing(DOING)?;
+        let Among { condition, values } = d.users_among("id", 1, users.iter().copied());
+        let sql = format!("SELECT id FROM user_account WHERE status <> 'active' AND {condition}");
+        let found = conn.query_all_raw(d.statement(sql, values)).await.doing(DOING)?;
         found.iter().map(|row| Ok(UserId(row.try_get_by_index(0).doing(DOING)?))).collect()
     }
 
@@ -218,13 +211,12 @@ impl Store {
     pub async fn erased_among(&self, conn: &impl Reader, users: &[UserId]) -> Result<BTreeSet<UserId>, StoreError> {
         const DOING: &str = "looking for erased users";
         let d = conn.dialect();
+        let Among { condition, values } = d.users_among("p.user_id", 1, users.iter().copied());
         let sql = format!(
             "SELECT p.user_id FROM user_profile p JOIN user_account u ON u.id = p.user_id AND u.status = 'deactivated'
-             WHERE COALESCE(p.email, p.sub) IS NULL AND p.user_id IN (SELECT {} FROM {})",
-            d.uuid(0),
-            d.each("$1")
+             WHERE COALESCE(p.email, p.sub) IS NULL AND {condition}"
         );
-        let found = conn.query_all_raw(d.statement(sql, [ids(users.iter().map(|user| user.0))])).await.doing(DOING)?;
+        let found = conn.query_all_raw(d.statement(sql, values)).await.doing(DOING)?;
         found.iter().map(|row| Ok(UserId(row.try_get_by_index(0).doing(DOING)?))).collect()
     }
 
@@ -238,22 +230,24 @@ impl Store {
         found.iter().map(|row| Ok(UserId(row.try_get_by_index(0).doing(DOING)?))).collect()
     }
 
-    /// Whether a user may use what they have.
+    /// Whether a user may use what they have, and the position of the log that this is true at.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn standing(&self, conn: &impl Reader, user: UserId) -> Result<Standing, StoreError> {
+    pub async fn standing(&self, conn: &impl Reader, user: UserId) -> Result<(Position, Standing), StoreError> {
         const DOING: &str = "reading a user's standing";
-        let sql = "SELECT u.status, s.source FROM user_account u LEFT JOIN suspension s ON s.user_id = u.id
-            WHERE u.id = $1";
+        let sql = "SELECT h.position, u.status, s.source FROM event_head h LEFT JOIN user_account u ON u.id = $1
+            LEFT JOIN suspension s ON s.user_id = u.id WHERE h.id = 1";
         let found = conn.query_all_raw(conn.dialect().statement(sql, [user.0.into()])).await.doing(DOING)?;
-        let mut standing = Standing::default();
+        let (mut position, mut standing) = (Position(0), Standing::default());
         for row in &found {
-            standing.status = row.try_get_by_index(0).doing(DOING)?;
-            let source: Option<String> = row.try_get_by_index(1).doing(DOING)?;
+            position = Position(row.try_get_by_index(0).doing(DOING)?);
+            let status: Option<String> = row.try_get_by_index(1).doing(DOING)?;
+            standing.status = status.unwrap_or_default();
+            let source: Option<String> = row.try_get_by_index(2).doing(DOING)?;
             standing.suspended_by.extend(source.map(SourceName::stored));
         }
-        Ok(standing)
+        Ok((position, standing))
     }
 
     /// The groups that the newest complete list of `source` did not have.

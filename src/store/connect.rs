@@ -9,7 +9,8 @@ use sea_orm::{ConnectOptions, ConnectionTrait, DatabaseBackend, DbErr, RuntimeEr
 use tokio::sync::Semaphore;
 
 use super::error::{Doing, StoreError};
-use super::{Store, schema};
+use super::{Store, quiet, schema};
+use crate::batch::Batches;
 use crate::clock::Clock;
 
 /// How many rows a connection's thread reads ahead of who takes them; each time it runs empty, two threads are woken.
@@ -159,7 +160,9 @@ impl Store {
             Database::Postgres => (connections_max / 2).max(1),
         };
         let turns = Arc::new(Semaphore::new(turns as usize));
-        Ok(Store { db, clock, turns, everyone_seeded: false, statements })
+        // One after the other: the head of the log is one.
+        let quiet = Arc::new(Batches::new(1, quiet::BATCH_MAX));
+        Ok(Store { db, clock, turns, everyone_seeded: false, statements, quiet })
     }
 }
 

@@ -8,7 +8,7 @@ use entitled_model::{SourceName, UserId};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QueryResult};
 
 use super::error::{Doing, StoreError};
-use super::sql::ids;
+use super::sql::Among;
 use super::{Reader, Store};
 
 const DOING: &str = "reading entitlements";
@@ -22,13 +22,10 @@ impl Store {
         users: &[UserId],
     ) -> Result<BTreeMap<UserId, Entitlements>, StoreError> {
         let d = conn.dialect();
-        let sql = format!(
-            "SELECT user_id, key, value FROM entitlement WHERE source = $1 AND user_id IN (SELECT {} FROM {})",
-            d.uuid(0),
-            d.each("$2")
-        );
-        let asked = ids(users.iter().map(|user| user.0));
-        let rows = conn.query_all_raw(d.statement(sql, [source.as_str().into(), asked])).await.doing(DOING)?;
+        let Among { condition, values } = d.users_among("user_id", 2, users.iter().copied());
+        let sql = format!("SELECT user_id, key, value FROM entitlement WHERE source = $1 AND {condition}");
+        let values = std::iter::once(source.as_str().into()).chain(values);
+        let rows = conn.query_all_raw(d.statement(sql, values)).await.doing(DOING)?;
         by_user(&rows)
     }
 

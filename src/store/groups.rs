@@ -92,16 +92,19 @@ impl Store {
         external_ids: &[&str],
     ) -> Result<KnownGroups, StoreError> {
         let d = conn.dialect();
-        let (text, listed) = (d.text(0), |parameter| d.each(parameter));
+        let named = d.among("name", 2, Field::Text, names);
+        if external_ids.is_empty() {
+            return self.known_groups(conn, source, &named.condition, named.values).await;
+        }
+        let known = d.among("external_id", 2 + named.values.len(), Field::Text, external_ids);
         // Two look-ups by key: with an OR, SQLite would read every group there is.
         let condition = format!(
-            "id IN (SELECT id FROM user_group WHERE ended_position IS NULL AND name IN (SELECT {text} FROM {})
-                UNION SELECT id FROM user_group WHERE managed_by = $1 AND external_id IN (SELECT {text} FROM {}))",
-            listed("$2"),
-            listed("$3")
+            "id IN (SELECT id FROM user_group WHERE ended_position IS NULL AND {}
+                UNION SELECT id FROM user_group WHERE managed_by = $1 AND {})",
+            named.condition, known.condition
         );
-        let one = |texts: &[&str]| rows(&texts.iter().map(|text| [*text]).collect::<Vec<_>>());
-        self.known_groups(conn, source, &condition, vec![one(names), one(external_ids)]).await
+        let values = named.values.into_iter().chain(known.values).collect();
+        self.known_groups(conn, source, &condition, values).await
     }
 
     async fn known_groups(

@@ -10,7 +10,7 @@ use sea_orm::{ConnectionTrait, QueryResult, Statement, Value};
 
 use super::error::{Doing, StoreError};
 use super::roles::OwnersBySources;
-use super::sql::{ids, unpacked};
+use super::sql::{Among, unpacked};
 use super::{Reader, Store};
 
 /// An open membership, with the names of both sides.
@@ -66,19 +66,17 @@ impl Store {
         users: &[UserId],
     ) -> Result<Stored, StoreError> {
         let d = conn.dialect();
-        let asked = ids(users.iter().map(|user| user.0));
+        let Among { condition, values } = d.users_among("m.user_id", 2, users.iter().copied());
         // A condition in which the databases do not recognise the open rows keeps them from the index of those, which begins
         // with the source: they would read all that the source has.
         let sql = format!(
             "SELECT m.group_id, m.user_id, m.blocked_position, m.due_at, g.resource_type, g.permission
              FROM membership m JOIN user_group g ON g.id = m.group_id
-             WHERE m.source = $1 AND COALESCE(m.to_position, 0) = 0 AND m.user_id IN (SELECT {} FROM {})
-             ORDER BY m.group_id, m.user_id",
-            d.uuid(0),
-            d.each("$2")
+             WHERE m.source = $1 AND COALESCE(m.to_position, 0) = 0 AND {condition}
+             ORDER BY m.group_id, m.user_id"
         );
         let mut stored = Stored::default();
-        let statement = d.statement(sql, [source.as_str().into(), asked]);
+        let statement = d.statement(sql, std::iter::once(source.as_str().into()).chain(values));
         let mut rows = Box::pin(conn.stream_raw(statement).await.doing(DOING)?);
         while let Some(row) = rows.try_next().await.doing(DOING)? {
             let pair = take_waiting(&mut stored, &row)?;

@@ -9,7 +9,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::error::{Doing, StoreError};
-use super::sql::{Field, STATEMENT_ROWS_MAX, ids, rows, time};
+use super::sql::{Among, Field, STATEMENT_ROWS_MAX, rows, time};
 use super::{Reader, Store, Unit};
 
 /// Stands for the source as a whole.
@@ -37,6 +37,24 @@ impl Observed {
     #[must_use]
     pub fn newest(&self) -> Option<&Mark> {
         self.user.iter().chain(&self.whole).max_by_key(|mark| mark.began_at)
+    }
+}
+
+/// The marks of some users, and of the source as a whole.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Marks {
+    pub whole: Option<Mark>,
+    pub users: BTreeMap<UserId, Mark>,
+}
+
+impl Marks {
+    /// Those of whom the source has said something that began after they were asked about.
+    #[must_use]
+    pub fn superseded(&self, asked: &[(UserId, Instant)]) -> BTreeSet<UserId> {
+        let newer = |(user, began_at): &&(UserId, Instant)| {
+            self.whole.iter().chain(self.users.get(user)).any(|mark| mark.began_at > *began_at)
+        };
+        asked.iter().filter(newer).map(|(user, _)| *user).collect()
     }
 }
 
@@ -70,18 +88,17 @@ impl Store {
         conn: &impl Reader,
         source: &SourceName,
         users: &[UserId],
-    ) -> Result<(Option<Mark>, BTreeMap<UserId, Mark>), StoreError> {
+    ) -> Result<Marks, StoreError> {
         let d = conn.dialect();
+        let users = users.iter().copied().chain([WHOLE]);
+        let Among { condition, values } = d.users_among("user_id", 2, users);
         let sql = format!(
-            "SELECT user_id, began_at, completed_at, verdict FROM observation
-             WHERE source = $1 AND user_id IN (SELECT {} FROM {})",
-            d.uuid(0),
-            d.each("$2")
+            "SELECT user_id, began_at, completed_at, verdict FROM observation WHERE source = $1 AND {condition}"
         );
-        let asked = ids(users.iter().copied().chain([WHOLE]).map(|user| user.0));
-        let rows = conn.query_all_raw(d.statement(sql, [source.as_str().into(), asked])).await.doing(DOING)?;
-        let mut marks = rows.iter().map(mark).collect::<Result<BTreeMap<_, _>, _>>()?;
-        Ok((marks.remove(&WHOLE), marks))
+        let values = std::iter::once(source.as_str().into()).chain(values);
+        let rows = conn.query_all_raw(d.statement(sql, values)).await.doing(DOING)?;
+        let mut users = rows.iter().map(mark).collect::<Result<BTreeMap<_, _>, _>>()?;
+        Ok(Marks { whole: users.remove(&WHOLE), users })
     }
 
     /// The marks that each source has on a user.
@@ -147,6 +164,15 @@ impl Unit {
         run: RunId,
         applied: &[Applied],
     ) -> Result<(), StoreError> {
+        let marks: Vec<_> = applied.iter().map(|applied| (source, run, applied)).collect();
+        self.mark_all_observed(&marks).await
+    }
+
+    /// The same, of several runs and sources; each user of a source once.
+    pub(super) async fn mark_all_observed(
+        &mut self,
+        marks: &[(&SourceName, RunId, &Applied)],
+    ) -> Result<(), StoreError> {
         let d = self.dialect();
         let columns = [
             ("source", Field::Text),
@@ -160,10 +186,10 @@ impl Unit {
                 completed_at = excluded.completed_at, run_id = excluded.run_id, verdict = excluded.verdict
              WHERE excluded.began_at > observation.began_at";
         let sql = d.insert("observation", &columns, newest);
-        for chunk in applied.chunks(STATEMENT_ROWS_MAX) {
+        for chunk in marks.chunks(STATEMENT_ROWS_MAX) {
             let chunk: Vec<_> = chunk
                 .iter()
-                .map(|(user, began_at, completed_at, verdict)| {
+                .map(|(source, run, (user, began_at, completed_at, verdict))| {
                     let verdict = verdict.map(Verdict::as_str);
                     json!([source, user.unwrap_or(WHOLE), time(*began_at), time(*completed_at), run, verdict])
                 })

@@ -91,7 +91,12 @@ impl Unit {
     /// # Errors
     /// When the database refuses.
     pub async fn record_run(&mut self, record: &RunRecord) -> Result<(), StoreError> {
-        run::Entity::insert(row(record)).exec_without_returning(self.reader()).await.doing("recording a run")?;
+        self.record_runs(std::slice::from_ref(&record)).await
+    }
+
+    pub(super) async fn record_runs(&mut self, records: &[&RunRecord]) -> Result<(), StoreError> {
+        let rows = records.iter().map(|record| row(record));
+        run::Entity::insert_many(rows).exec_without_returning(self.reader()).await.doing("recording a run")?;
         Ok(())
     }
 }

@@ -5,7 +5,7 @@
 //! bound values would stop at 32,766.
 
 use chrono::SecondsFormat;
-use entitled_model::Instant;
+use entitled_model::{Instant, UserId};
 use sea_orm::{DatabaseBackend, Statement, Value};
 use serde::Serialize;
 use uuid::Uuid;
@@ -23,6 +23,15 @@ pub(super) enum Field {
     Text,
     /// As [`time`] writes it.
     Time,
+}
+
+/// How many are few enough to be told one by one.
+const FEW: usize = 4;
+
+/// A condition, and the values of its parameters.
+pub(super) struct Among {
+    pub condition: String,
+    pub values: Vec<Value>,
 }
 
 /// Which of the two is spoken.
@@ -78,6 +87,32 @@ impl Dialect {
             Dialect::Sqlite => format!("(e.value ->> {field})"),
             Dialect::Postgres => format!("CAST(e.value ->> {field} AS timestamptz)"),
         }
+    }
+
+    /// That `column` is one of these, in parameters from `first` on. A few are parameters of their own, so that the databases
+    /// plan for as many as there are; how many stand in one, they can't know.
+    pub(super) fn among<T>(self, column: &str, first: usize, field: Field, wanted: &[T]) -> Among
+    where
+        T: Copy + Serialize + Into<Value>,
+    {
+        if wanted.len() > FEW {
+            let one: Vec<[T; 1]> = wanted.iter().map(|wanted| [*wanted]).collect();
+            let each = self.each(&format!("${first}"));
+            let condition = format!("{column} IN (SELECT {} FROM {each})", self.field(field, 0));
+            return Among { condition, values: vec![rows(&one)] };
+        }
+        let parameters: Vec<String> = (first..first + wanted.len()).map(|number| format!("${number}")).collect();
+        let condition = match &parameters[..] {
+            [] => "1 = 0".to_owned(),
+            parameters => format!("{column} IN ({})", parameters.join(", ")),
+        };
+        Among { condition, values: wanted.iter().map(|wanted| (*wanted).into()).collect() }
+    }
+
+    /// The same of users.
+    pub(super) fn users_among(self, column: &str, first: usize, users: impl IntoIterator<Item = UserId>) -> Among {
+        let users: Vec<Uuid> = users.into_iter().map(|user| user.0).collect();
+        self.among(column, first, Field::Uuid, &users)
     }
 
     /// The ids of a group's rows in one text, as [`unpacked`] takes it apart.

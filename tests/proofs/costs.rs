@@ -19,7 +19,7 @@ use crate::support::{SIRET, World};
 
 const ANN: &str = "ann@commune-a.fr";
 /// A login that DeployCenter is asked about, and that changes nothing.
-const LOGIN_STATEMENTS: u64 = 17;
+const LOGIN_STATEMENTS: u64 = 15;
 /// A full read of a directory that changes nothing.
 const UNCHANGED_STATEMENTS: u64 = 27;
 /// A full read of a directory by which memberships end.
