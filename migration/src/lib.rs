@@ -21,6 +21,7 @@ mod m20261125_000012_paths;
 mod m20261125_000013_idempotency;
 mod m20261125_000014_administrators;
 mod m20261125_000015_blocked;
+mod m20261125_000016_newest_runs;
 
 /// All steps, oldest first.
 pub struct Migrator;
@@ -44,6 +45,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261125_000013_idempotency::Migration),
             Box::new(m20261125_000014_administrators::Migration),
             Box::new(m20261125_000015_blocked::Migration),
+            Box::new(m20261125_000016_newest_runs::Migration),
         ]
     }
 }

@@ -66,6 +66,7 @@ struct Tally {
     count: u64,
     in_flight: usize,
     peak_concurrency: usize,
+    bytes_answered: u64,
 }
 
 /// The tape and the bell that rings when it grows.
@@ -129,12 +130,17 @@ impl Recorder {
         self.tally(system).peak_concurrency
     }
 
+    pub(crate) fn bytes_answered(&self, system: System) -> u64 {
+        self.tally(system).bytes_answered
+    }
+
     /// Forgets the requests and the counts; what is in flight stays counted as such.
     pub(crate) fn clear(&self) {
         let mut tape = self.tape();
         tape.ring.clear();
         for tally in tape.tallies.values_mut() {
-            *tally = Tally { count: 0, in_flight: tally.in_flight, peak_concurrency: tally.in_flight };
+            let Tally { in_flight, .. } = *tally;
+            *tally = Tally { in_flight, peak_concurrency: in_flight, ..Tally::default() };
         }
     }
 
@@ -157,6 +163,15 @@ impl Recorder {
 
     fn tape(&self) -> MutexGuard<'_, Tape> {
         self.tape.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl InFlight<'_> {
+    /// Counts the body of the answer.
+    pub(crate) fn answered(&self, bytes: u64) {
+        if let Some(tally) = self.recorder.tape().tallies.get_mut(&self.system) {
+            tally.bytes_answered += bytes;
+        }
     }
 }
 

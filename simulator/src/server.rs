@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::body::{Body, to_bytes};
+use axum::body::{Body, HttpBody as _, to_bytes};
 use axum::extract::{FromRequestParts, RawPathParams, Request, State};
 use axum::http::StatusCode;
 use axum::middleware::{Next, from_fn_with_state};
@@ -58,7 +58,9 @@ async fn attend(State(world): State<Arc<World>>, request: Request, next: Next) -
     let path_params = RawPathParams::from_request_parts(&mut parts, &()).await.ok();
     let call = Call::new(system, &parts, path_params.as_ref(), body.clone());
     let cut = parts.extensions.get::<Cut>().cloned();
-    let _in_flight = world.recorder.record(&call);
+    let in_flight = world.recorder.record(&call);
     let answered = next.run(Request::from_parts(parts, Body::from(body)));
-    fault::answer(&world, &call, cut.as_ref(), answered).await
+    let response = fault::answer(&world, &call, cut.as_ref(), answered).await;
+    in_flight.answered(response.body().size_hint().lower());
+    response
 }

@@ -146,7 +146,7 @@ impl Store {
             found AS (
                 SELECT DISTINCT m.user_id FROM giving g JOIN membership m ON m.group_id = g.group_id
                 JOIN user_account u ON u.id = m.user_id
-                WHERE m.to_position IS NULL AND u.status = 'active' AND m.user_id > $4 ORDER BY m.user_id LIMIT $5)
+                WHERE COALESCE(m.to_position, 0) = 0 AND u.status = 'active' AND m.user_id > $4 ORDER BY m.user_id LIMIT $5)
             SELECT h.position, f.user_id FROM event_head h LEFT JOIN found f ON h.id = 1 WHERE h.id = 1 ORDER BY f.user_id";
         let ResourceRef { resource_type, resource_id } = resource;
         let values = [

@@ -91,6 +91,9 @@ impl Store {
         names: &[&str],
         external_ids: &[&str],
     ) -> Result<KnownGroups, StoreError> {
+        if names.is_empty() && external_ids.is_empty() {
+            return Ok(KnownGroups::from_iter([]));
+        }
         let d = conn.dialect();
         let named = d.among("name", 2, Field::Text, names);
         if external_ids.is_empty() {
@@ -151,7 +154,7 @@ impl Store {
         let d = conn.dialect();
         let sql = format!(
             "SELECT DISTINCT group_id FROM membership
-             WHERE source <> $1 AND to_position IS NULL AND group_id IN (SELECT {uuid} FROM {each})
+             WHERE source <> $1 AND COALESCE(to_position, 0) = 0 AND group_id IN (SELECT {uuid} FROM {each})
              UNION SELECT group_id FROM access_grant WHERE group_id IN (SELECT {uuid} FROM {each})",
             uuid = d.uuid(0),
             each = d.each("$2")
@@ -219,7 +222,7 @@ impl Store {
     pub async fn groups(&self) -> Result<Vec<GroupRow>, StoreError> {
         const DOING: &str = "listing groups";
         let sql = "SELECT g.id, g.name, g.managed_by,
-                (SELECT count(DISTINCT m.user_id) FROM membership m WHERE m.group_id = g.id AND m.to_position IS NULL)
+                (SELECT count(DISTINCT m.user_id) FROM membership m WHERE m.group_id = g.id AND COALESCE(m.to_position, 0) = 0)
             FROM user_group g WHERE g.ended_position IS NULL ORDER BY g.name";
         let dialect = self.db.dialect();
         let found = self.db.query_all_raw(dialect.statement(sql, [])).await.doing(DOING)?;
@@ -250,7 +253,7 @@ impl Store {
         let d = conn.dialect();
         let sql = format!(
             "SELECT group_id, count(DISTINCT user_id) FROM membership
-             WHERE to_position IS NULL AND group_id IN (SELECT {} FROM {}) GROUP BY group_id",
+             WHERE COALESCE(to_position, 0) = 0 AND group_id IN (SELECT {} FROM {}) GROUP BY group_id",
             d.uuid(0),
             d.each("$1")
         );

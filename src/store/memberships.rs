@@ -54,6 +54,10 @@ pub struct Expired {
 
 const DOING: &str = "reading memberships";
 
+// Where neither a whole source nor a source's group is read, the open rows are those of `COALESCE(to_position, 0) = 0`: the
+// databases do not recognise them so, and keep from the index of open rows, which begins with the source. SQLite would read
+// all that the source has, and PostgreSQL the whole of it until the table is first analysed.
+
 impl Store {
     /// What the store holds of `source` about these users.
     ///
@@ -67,8 +71,6 @@ impl Store {
     ) -> Result<Stored, StoreError> {
         let d = conn.dialect();
         let Among { condition, values } = d.users_among("m.user_id", 2, users.iter().copied());
-        // A condition in which the databases do not recognise the open rows keeps them from the index of those, which begins
-        // with the source: they would read all that the source has.
         let sql = format!(
             "SELECT m.group_id, m.user_id, m.blocked_position, m.due_at, g.resource_type, g.permission
              FROM membership m JOIN user_group g ON g.id = m.group_id
@@ -140,7 +142,7 @@ impl Store {
         // Whoever can't log in by any name can't administer either.
         let sql = "SELECT m.user_id, m.source FROM membership m JOIN user_account u ON u.id = m.user_id
             JOIN user_profile p ON p.user_id = u.id AND (p.email IS NOT NULL OR p.sub IS NOT NULL)
-            WHERE m.group_id = $1 AND m.to_position IS NULL AND u.status = 'active' AND u.kind = 'person'
+            WHERE m.group_id = $1 AND COALESCE(m.to_position, 0) = 0 AND u.status = 'active' AND u.kind = 'person'
             ORDER BY m.from_position, m.user_id";
         let rows = conn.query_all_raw(d.statement(sql, [GroupId::ADMIN.0.into()])).await.doing(DOING)?;
         let read = |row: &QueryResult| {
@@ -184,7 +186,7 @@ impl Store {
         user: UserId,
         group: GroupId,
     ) -> Result<Vec<SourceName>, StoreError> {
-        let sql = "SELECT source FROM membership WHERE user_id = $1 AND group_id = $2 AND to_position IS NULL";
+        let sql = "SELECT source FROM membership WHERE user_id = $1 AND group_id = $2 AND COALESCE(to_position, 0) = 0";
         let found =
             conn.query_all_raw(conn.dialect().statement(sql, [user.0.into(), group.0.into()])).await.doing(DOING)?;
         found.iter().map(|row| Ok(SourceName::stored(row.try_get_by_index(0).doing(DOING)?))).collect()
@@ -220,9 +222,9 @@ impl Store {
     ) -> Result<Vec<MembershipRow>, StoreError> {
         let sql = "SELECT g.name, m.user_id, m.source, m.from_at, m.due_at
              FROM membership m JOIN user_group g ON g.id = m.group_id
-             WHERE m.group_id = $1 AND m.to_position IS NULL AND m.user_id IN (
+             WHERE m.group_id = $1 AND COALESCE(m.to_position, 0) = 0 AND m.user_id IN (
                  SELECT DISTINCT p.user_id FROM membership p
-                 WHERE p.group_id = $1 AND p.to_position IS NULL AND p.user_id > $2 ORDER BY p.user_id LIMIT $3)
+                 WHERE p.group_id = $1 AND COALESCE(p.to_position, 0) = 0 AND p.user_id > $2 ORDER BY p.user_id LIMIT $3)
              ORDER BY m.user_id, m.source";
         let after = after.map_or(uuid::Uuid::nil(), |user| user.0);
         let limit = i64::try_from(rows_max).unwrap_or(i64::MAX);
@@ -244,9 +246,9 @@ impl Store {
     ) -> Result<Vec<(GroupId, MembershipRow)>, StoreError> {
         let sql = "SELECT g.name, m.user_id, m.source, m.from_at, m.due_at, g.id
              FROM membership m JOIN user_group g ON g.id = m.group_id
-             WHERE m.user_id = $1 AND m.to_position IS NULL AND g.name IN (
+             WHERE m.user_id = $1 AND COALESCE(m.to_position, 0) = 0 AND g.name IN (
                  SELECT DISTINCT n.name FROM membership p JOIN user_group n ON n.id = p.group_id
-                 WHERE p.user_id = $1 AND p.to_position IS NULL AND n.name > $2 ORDER BY n.name LIMIT $3)
+                 WHERE p.user_id = $1 AND COALESCE(p.to_position, 0) = 0 AND n.name > $2 ORDER BY n.name LIMIT $3)
              ORDER BY g.name, m.source";
         let limit = i64::try_from(groups_max).unwrap_or(i64::MAX);
         let statement = conn.dialect().statement(sql, [user.0.into(), after.into(), limit.into()]);
@@ -264,7 +266,7 @@ impl Store {
         let sql = format!(
             "SELECT g.name, m.user_id, m.source, m.from_at, m.due_at
              FROM membership m JOIN user_group g ON g.id = m.group_id
-             WHERE {by} = $1 AND m.to_position IS NULL ORDER BY g.name, m.user_id, m.source"
+             WHERE {by} = $1 AND COALESCE(m.to_position, 0) = 0 ORDER BY g.name, m.user_id, m.source"
         );
         let statement: Statement = conn.dialect().statement(sql, [id.into()]);
         let rows = conn.query_all_raw(statement).await.doing(DOING)?;

@@ -16,7 +16,7 @@ pub(super) const ASSIGNED_LEVEL: &str = "(SELECT max(r.level) FROM role_assignme
     WHERE (r.subject_kind = 'user' AND r.subject_id = u.id)
        OR (r.subject_kind = 'group' AND r.subject_id IN (
            SELECT rm.group_id FROM membership rm JOIN user_group rg ON rg.id = rm.group_id
-           WHERE rm.user_id = u.id AND rm.to_position IS NULL AND rg.ended_position IS NULL)))";
+           WHERE rm.user_id = u.id AND COALESCE(rm.to_position, 0) = 0 AND rg.ended_position IS NULL)))";
 
 /// A role that was assigned.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,19 +78,23 @@ impl Store {
     /// # Errors
     /// When the database does not answer.
     pub(super) async fn owners_by_sources(&self, conn: &impl Reader) -> Result<OwnersBySources, StoreError> {
-        let sql = "SELECT o.group_id, o.user_id, o.source FROM (
-                 SELECT m.group_id, m.user_id, m.source, m.from_position AS since FROM role_assignment r
-                 JOIN user_group g ON g.id = r.subject_id AND g.ended_position IS NULL
-                 JOIN membership m ON m.group_id = g.id AND m.to_position IS NULL
-                 WHERE r.subject_kind = 'group' AND r.level >= $1
-                 UNION ALL SELECT NULL, da.user_id, da.source, da.since_position FROM directory_administrator da) o
-             JOIN user_account u ON u.id = o.user_id AND u.status = 'active' AND u.kind = 'person'
-             JOIN user_profile p ON p.user_id = u.id AND (p.email IS NOT NULL OR p.sub IS NOT NULL)
-             WHERE NOT EXISTS (SELECT 1 FROM role_assignment r JOIN user_account a ON a.id = r.subject_id
+        // `MATERIALIZED` and `CROSS JOIN` keep the order, and what is asked of each candidate is asked by key: PostgreSQL would
+        // find the candidates anew for each user until the tables are first analysed, and SQLite go through all memberships.
+        let sql = "WITH giving AS MATERIALIZED (
+                 SELECT g.id FROM role_assignment r CROSS JOIN user_group g
+                 WHERE r.subject_kind = 'group' AND r.level >= $1 AND g.id = r.subject_id AND g.ended_position IS NULL),
+             candidate AS MATERIALIZED (
+                 SELECT m.group_id, m.user_id, m.source, m.from_position AS since FROM giving o CROSS JOIN membership m
+                 WHERE m.group_id = o.id AND COALESCE(m.to_position, 0) = 0
+                 UNION ALL SELECT NULL, da.user_id, da.source, da.since_position FROM directory_administrator da)
+             SELECT c.group_id, c.user_id, c.source FROM candidate c
+             WHERE (SELECT u.status = 'active' AND u.kind = 'person' AND COALESCE(p.email, p.sub) IS NOT NULL
+                   FROM user_account u JOIN user_profile p ON p.user_id = u.id WHERE u.id = c.user_id)
+               AND NOT EXISTS (SELECT 1 FROM role_assignment r JOIN user_account a ON a.id = r.subject_id
                    WHERE r.subject_kind = 'user' AND r.level >= $1 AND a.status = 'active' AND a.kind = 'person')
                AND NOT EXISTS (SELECT 1 FROM membership d JOIN user_account a ON a.id = d.user_id
-                   WHERE d.group_id = $2 AND d.to_position IS NULL AND a.status = 'active' AND a.kind = 'person')
-             ORDER BY o.since, o.user_id";
+                   WHERE d.group_id = $2 AND COALESCE(d.to_position, 0) = 0 AND a.status = 'active' AND a.kind = 'person')
+             ORDER BY c.since, c.user_id";
         let values = [Role::Owner.level().into(), GroupId::ADMIN.0.into()];
         let found = conn.query_all_raw(conn.dialect().statement(sql, values)).await.doing(DOING)?;
         let mut owners = OwnersBySources::default();
@@ -116,7 +120,7 @@ impl Store {
              JOIN user_profile p ON p.user_id = u.id AND (p.email IS NOT NULL OR p.sub IS NOT NULL)
              WHERE u.status = 'active' AND u.kind = 'person' AND u.id IN (
                  SELECT m.user_id FROM membership m JOIN user_group g ON g.id = m.group_id
-                 WHERE m.to_position IS NULL AND g.ended_position IS NULL AND (m.group_id = $2 OR m.group_id IN (
+                 WHERE COALESCE(m.to_position, 0) = 0 AND g.ended_position IS NULL AND (m.group_id = $2 OR m.group_id IN (
                      SELECT r.subject_id FROM role_assignment r WHERE r.subject_kind = 'group' AND r.level >= $1))
                  UNION SELECT r.subject_id FROM role_assignment r WHERE r.subject_kind = 'user' AND r.level >= $1
                  UNION SELECT da.user_id FROM directory_administrator da)";

@@ -127,12 +127,18 @@ impl Store {
         const DOING: &str = "reading runs";
         let d = self.db.dialect();
         let mut found: BTreeMap<String, SourceRuns> = BTreeMap::new();
+        let newest = |what: &str, condition: &str| {
+            format!(
+                "(SELECT n.{what} FROM run n WHERE n.source = s.name AND n.scope = $1 AND {condition}
+                 ORDER BY n.ended_at DESC LIMIT 1)"
+            )
+        };
         // A user without a claim says nothing about the source.
-        let latest = "SELECT r.source, r.ended_at, r.outcome, r.error_class FROM run r
-            JOIN (SELECT source, max(ended_at) AS ended_at FROM run
-                  WHERE scope = $1 AND (error_class IS NULL OR error_class <> 'missing_claim') GROUP BY source) l
-              ON l.source = r.source AND l.ended_at = r.ended_at
-            WHERE r.scope = $1";
+        let latest = format!(
+            "SELECT r.source, r.ended_at, r.outcome, r.error_class FROM source s CROSS JOIN run r
+             WHERE r.source = s.name AND r.run_id = {}",
+            newest("run_id", "(n.error_class IS NULL OR n.error_class <> 'missing_claim')")
+        );
         let latest = d.statement(latest, [breadth.as_str().into()]);
         for row in self.db.query_all_raw(latest).await.doing(DOING)? {
             let runs = found.entry(row.try_get_by_index(0).doing(DOING)?).or_default();
@@ -141,12 +147,16 @@ impl Store {
             runs.last_error_class = row.try_get_by_index(3).doing(DOING)?;
         }
         // A run with a part that failed is no success.
-        let success = "SELECT source, max(ended_at) FROM run WHERE scope = $1
-              AND outcome IN ('applied', 'unchanged', 'blocked') AND error_class IS NULL GROUP BY source";
+        let success = format!(
+            "SELECT s.name, {} FROM source s",
+            newest("ended_at", "n.outcome IN ('applied', 'unchanged', 'blocked') AND n.error_class IS NULL")
+        );
         let success = d.statement(success, [breadth.as_str().into()]);
         for row in self.db.query_all_raw(success).await.doing(DOING)? {
-            let runs = found.entry(row.try_get_by_index(0).doing(DOING)?).or_default();
-            runs.last_success_at = Some(row.try_get_by_index(1).doing(DOING)?);
+            let succeeded_at: Option<Instant> = row.try_get_by_index(1).doing(DOING)?;
+            if succeeded_at.is_some() {
+                found.entry(row.try_get_by_index(0).doing(DOING)?).or_default().last_success_at = succeeded_at;
+            }
         }
         Ok(found)
     }

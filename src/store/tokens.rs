@@ -61,7 +61,7 @@ impl PersonStanding {
 
 /// Whether a user is in `Admin`; without the group nobody is.
 const IS_ADMINISTRATOR: &str = "EXISTS (SELECT 1 FROM membership m JOIN user_group g ON g.id = m.group_id
-    WHERE m.user_id = u.id AND m.group_id = $2 AND m.to_position IS NULL AND g.ended_position IS NULL)";
+    WHERE m.user_id = u.id AND m.group_id = $2 AND COALESCE(m.to_position, 0) = 0 AND g.ended_position IS NULL)";
 
 const LISTED: &str =
     "SELECT t.id, t.owner_id, n.name, t.scopes, t.created_at, t.expires_at, t.revoked_at, l.last_used_at

@@ -24,6 +24,8 @@ const LOGIN_STATEMENTS: u64 = 15;
 const UNCHANGED_STATEMENTS: u64 = 27;
 /// A full read of a directory by which memberships end.
 const REMOVING_STATEMENTS: u64 = 31;
+/// What the directory sends for each membership, its share of the groups' and people's lists included.
+const ENTRY_BYTES_MAX: u64 = 300;
 
 /// How many statements Ann's login takes; every source is asked.
 async fn login(runner: &Runner) -> u64 {
@@ -43,13 +45,26 @@ async fn login(runner: &Runner) -> u64 {
     runner.store.statements() - before
 }
 
-/// A full read of the directory: what it came to, its statements, and its calls.
-async fn read(world: &World, runner: &Runner) -> (SourceRun, u64, u64) {
+/// A full read of the directory: what it came to, and its costs.
+struct Read {
+    ended: SourceRun,
+    statements: u64,
+    calls: u64,
+    bytes: u64,
+}
+
+async fn read(world: &World, runner: &Runner) -> Read {
     let source = runner.registry.iter().find(|source| source.name.as_str() == "google_sync").expect("a directory");
     let order = Order::new(runner.store.clock(), Trigger::Schedule, CancellationToken::new());
-    let (before, calls) = (runner.store.statements(), world.org().count(System::Google));
+    world.org().clear_requests();
+    let before = runner.store.statements();
     let ended = runner.whole(source, &order).await.expect("a run").expect("nobody else is at it");
-    (ended, runner.store.statements() - before, world.org().count(System::Google) - calls)
+    Read {
+        ended,
+        statements: runner.store.statements() - before,
+        calls: world.org().count(System::Google),
+        bytes: world.org().bytes_answered(System::Google),
+    }
 }
 
 /// Groups `from..to`, with `members` people each.
@@ -86,22 +101,26 @@ on_both_stores! {
         add_groups(&world, 0..3, 3);
         let store = world.store().await;
         let runner = parts::runner(&world, &store).await;
-        assert_eq!(read(&world, &runner).await.0.outcome, Outcome::Applied);
-        let (ended, few, calls) = read(&world, &runner).await;
-        assert_eq!((ended.outcome, calls), (Outcome::Unchanged, 5), "two lists, and one of each group");
+        let first = read(&world, &runner).await;
+        assert_eq!(first.ended.outcome, Outcome::Applied);
+        let few = read(&world, &runner).await;
+        assert_eq!((few.ended.outcome, few.calls), (Outcome::Unchanged, 5), "two lists, and one of each group");
+        assert_eq!(few.bytes, first.bytes);
         add_groups(&world, 3..40, 50);
-        let (ended, ..) = read(&world, &runner).await;
+        let Read { ended, .. } = read(&world, &runner).await;
         assert_eq!((ended.outcome, ended.created_count), (Outcome::Applied, 37 * 50));
-        let (ended, many, calls) = read(&world, &runner).await;
-        assert_eq!((ended.outcome, calls), (Outcome::Unchanged, 42));
-        assert_eq!((few, many), (UNCHANGED_STATEMENTS, UNCHANGED_STATEMENTS));
+        let many = read(&world, &runner).await;
+        assert_eq!((many.ended.outcome, many.calls), (Outcome::Unchanged, 42));
+        assert_eq!((few.statements, many.statements), (UNCHANGED_STATEMENTS, UNCHANGED_STATEMENTS));
+        let entry = (many.bytes - few.bytes) / (37 * 50);
+        assert!(entry < ENTRY_BYTES_MAX, "{entry} bytes for each membership: is something read twice?");
         for group in 0..40 {
             world.org().remove_member(&format!("grp_acme_{group}@example.com"), "person-0@example.org");
         }
-        let (ended, forty, _) = read(&world, &runner).await;
+        let Read { ended, statements: forty, .. } = read(&world, &runner).await;
         assert_eq!((ended.outcome, ended.removed_count), (Outcome::Applied, 40));
         world.org().remove_member("grp_acme_0@example.com", "person-1@example.org");
-        let (ended, one, _) = read(&world, &runner).await;
+        let Read { ended, statements: one, .. } = read(&world, &runner).await;
         assert_eq!((ended.outcome, ended.removed_count), (Outcome::Applied, 1));
         assert_eq!((forty, one), (REMOVING_STATEMENTS, REMOVING_STATEMENTS), "a changed group costs rows, not statements");
         store.close().await.expect("closed");

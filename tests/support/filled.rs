@@ -4,8 +4,8 @@ use sea_orm::{ConnectionTrait, Statement};
 
 use super::{Kind, World};
 
-/// Fills the store beside the log: 2,000 users with their addresses and accounts, 5,000 groups, 40,000 memberships and 4,000
-/// grants. Half of the users have no sub. What is a source's is `source`'s.
+/// Fills the store beside the log: 2,000 users with their addresses and accounts, 5,000 groups, 40,000 memberships, 4,000
+/// grants and 5,000 runs. Half of the users have no sub. What is a source's is `source`'s.
 pub async fn fill(world: &mut World, source: &str) {
     world.leave_damaged();
     let postgres = world.database.kind() == Kind::Postgres;
@@ -33,6 +33,12 @@ pub async fn fill(world: &mut World, source: &str) {
             2_000,
             "directory_address (source, email_key, user_id)",
             format!("'{source}', 'alias' || n || '@x.fr', {user}"),
+        ),
+        (
+            5_000,
+            "run (run_id, source, trigger, scope, user_id, began_at, ended_at, outcome, created, removed, kept, unchanged,
+                 users_asked, users_failed)",
+            format!("{user}, '{source}', 'login', 'users', {user}, {at}, {at}, 'unchanged', 0, 0, 0, 1, 1, 0"),
         ),
         (2_000, "directory_account (source, external_id, user_id)", format!("'{source}', 'account-' || n, {user}")),
         (

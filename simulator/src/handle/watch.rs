@@ -77,6 +77,11 @@ impl Handle {
         self.0.recorder.count(system)
     }
 
+    /// How many bytes a system's answers had, without their heads, since the last clear.
+    pub fn bytes_answered(&self, system: System) -> u64 {
+        self.0.recorder.bytes_answered(system)
+    }
+
     /// The most requests a system was answering at once since the last clear.
     pub fn peak_concurrency(&self, system: System) -> usize {
         self.0.recorder.peak_concurrency(system)
