@@ -60,7 +60,8 @@ def growth(name, found, sizes):
         points = [(math.log(size), math.log(statistics.median(figures[name].found[what][2]))) for size, figures in zip(sizes, found)]
         slopes[what] = [(y2 - y1) / (x2 - x1) for (x1, y1), (x2, y2) in zip(points, points[1:])]
         told = ", ".join(f"{slope:.2f}" for slope in slopes[what])
-        print(f"{name:9} slope of {what:40} {told}", flush=True)
+        if told:
+            print(f"{name:9} slope of {what:40} {told}", flush=True)
     return slopes
 
 
@@ -71,8 +72,10 @@ def main():
     for name, default in [("users", 100_000), ("groups", 10_000), ("memberships", 1_000_000), ("grants", 100_000), ("runs", 3)]:
         parser.add_argument(f"--{name}", type=int, default=default)
     parser.add_argument("--parts", type=int, nargs="+", default=[100, 10, 1], help="measured at these parts of the size, to see how it grows")
+    parser.add_argument("--seconds", type=float, default=service.SECONDS, help="how long each load lasts")
     parser.add_argument("--json", default="bench.json")
     asked = parser.parse_args()
+    service.SECONDS = asked.seconds
     folder = pathlib.Path(tempfile.mkdtemp(prefix="entitled-bench."))
     accounts = Simulator(asked.binaries, folder, "accounts", users=ACCOUNTS)
     try:
