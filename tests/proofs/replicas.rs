@@ -159,7 +159,7 @@ on_both_stores! {
         if world.database.kind() == Kind::Postgres {
             waiting_at(&world, "%event_head%FOR UPDATE%").await;
         }
-        paused.signal("STOP");
+        paused.pause().await;
         writer.leave("UPDATE lease SET holder = 'another-machine/x', epoch = epoch + 1").await;
         paused.signal("CONT");
         let lost = |line: &Value| line["detail"].as_str().is_some_and(|text| text.contains("took the source over"));
@@ -182,7 +182,7 @@ async fn a_daemon_paused_in_the_middle_of_a_commit_stops_nobody_and_commits_noth
     let barrier = Barrier::raise(&world).await;
     let paused = world.serve().await;
     barrier.met(&world).await;
-    paused.signal("STOP");
+    paused.pause().await;
     barrier.fall().await;
     assert!(Writer::is_another(&world).await, "it has the head of the log, and sleeps");
     let other = world.serve().await;

@@ -108,7 +108,7 @@ on_both_stores! {
         world.org().fault(Target::system(System::Google).times(1), Fault::hold("old"));
         let first = world.serve().await;
         world.org().wait_for_requests(System::Google, 1, PATIENCE).await.expect("it reads");
-        first.signal("STOP");
+        first.pause().await;
         world.org().remove_member(GROUP_A, ANN).add_member("grp_acme_b@example.com", ANN);
         let second = world.serve().await;
         assert_eq!(second.wait_for_run("google_sync", 0).await["outcome"], "applied");

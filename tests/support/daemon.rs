@@ -2,6 +2,7 @@
 
 use std::process::Stdio;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, BufReader};
@@ -85,6 +86,29 @@ impl Daemon {
         let id = self.child.id().expect("it runs").to_string();
         let sent = std::process::Command::new("kill").arg(format!("-{name}")).arg(id).status().expect("kill");
         assert!(sent.success());
+    }
+
+    /// Halts it, and returns when none of its threads moves any more: the signal is one thread's to take, and on a busy machine
+    /// the others go on until it does.
+    pub async fn pause(&self) {
+        self.signal("STOP");
+        let halting = async {
+            while !self.stands_still() {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, halting).await.expect("it stands still");
+    }
+
+    /// As Linux tells it; elsewhere the signal is believed.
+    fn stands_still(&self) -> bool {
+        let id = self.child.id().expect("it runs");
+        let Ok(threads) = std::fs::read_dir(format!("/proc/{id}/task")) else { return true };
+        threads.flatten().all(|thread| {
+            let stat = std::fs::read_to_string(thread.path().join("stat")).unwrap_or_default();
+            // The state follows the name, which stands in brackets.
+            stat.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with('T'))
+        })
     }
 
     /// Asks it to stop and waits for its exit code.
