@@ -16,7 +16,7 @@ use super::people::Settled;
 use super::{Reconciler, Run};
 use crate::config::{GroupRules, RemovalRules};
 use crate::source::Source;
-use crate::store::{Reader, StoreError};
+use crate::store::{Marks, Reader, StoreError};
 
 /// A plan, and the state of the store that it was made for.
 pub(super) struct Prepared {
@@ -184,11 +184,13 @@ impl Reconciler {
     ) -> Result<Superseded, StoreError> {
         let asked = match observation {
             Observation::Census { began_at, .. } => return self.store.superseded(conn, source, *began_at).await,
-            Observation::Users(asked) => begins(asked),
+            Observation::Users(asked) => asked,
         };
-        let users: Vec<UserId> = asked.iter().map(|(user, _)| *user).collect();
-        let marks = self.store.marks_of_users(conn, source, &users).await?;
-        Ok(Some(marks.superseded(&asked)))
+        let users: Vec<UserId> = asked.iter().map(|asked| asked.user).collect();
+        let Marks { whole, users } = self.store.marks_of_users(conn, source, &users).await?;
+        let newer =
+            |asked: &&AskedUser| whole.iter().chain(users.get(&asked.user)).any(|mark| mark.began_at > asked.began_at);
+        Ok(Some(asked.iter().filter(newer).map(|asked| asked.user).collect()))
     }
 
     /// Of the resources in the answers, those that are provisioned, for each type that asks for it.
@@ -212,11 +214,6 @@ impl Reconciler {
         }
         Ok(listed)
     }
-}
-
-/// Who was asked about, and when that began.
-fn begins(asked: &[AskedUser]) -> Vec<(UserId, Instant)> {
-    asked.iter().map(|asked| (asked.user, asked.began_at)).collect()
 }
 
 /// Whether the source may let go of anything: a login of somebody of whom it says what it said lets go of nothing.

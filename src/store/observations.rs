@@ -47,17 +47,6 @@ pub struct Marks {
     pub users: BTreeMap<UserId, Mark>,
 }
 
-impl Marks {
-    /// Those of whom the source has said something that began after they were asked about.
-    #[must_use]
-    pub fn superseded(&self, asked: &[(UserId, Instant)]) -> BTreeSet<UserId> {
-        let newer = |(user, began_at): &&(UserId, Instant)| {
-            self.whole.iter().chain(self.users.get(user)).any(|mark| mark.began_at > *began_at)
-        };
-        asked.iter().filter(newer).map(|(user, _)| *user).collect()
-    }
-}
-
 fn mark(row: &QueryResult) -> Result<(UserId, Mark), StoreError> {
     let mark = Mark {
         began_at: row.try_get_by_index(1).doing(DOING)?,
